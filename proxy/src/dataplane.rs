@@ -1,0 +1,12 @@
+//! The data path, in the order a connection meets it. It knows nothing of YAML, wasmtime or exporters: they are given to
+//! it at its seams ([`route`] for what was configured, [`chain`] for filters, [`ledger`] for what is counted).
+
+pub mod route;
+
+pub mod handshake;
+pub mod message;
+
+pub mod chain;
+pub mod heartbeat;
+pub mod hold;
+pub mod ledger;

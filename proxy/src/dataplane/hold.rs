@@ -1,0 +1,99 @@
+//! How a session is held while its upstream is away: what was configured. What happens is the session's.
+
+use std::time::Duration;
+
+use super::message::Message;
+
+/// A route's `hold`.
+#[derive(Clone, Debug)]
+pub struct HoldPolicy {
+    /// The longest that a session is held, counted from the loss of its upstream. Default 60 s. Zero: never held, the
+    /// client is closed when its upstream is lost.
+    pub time_max: Duration,
+    /// The most that is kept for one session on its way to the backend, in bytes of payload. Default 64 KiB. While bound
+    /// it is where we stop reading the client; while held, more than this closes the client.
+    pub bytes_max: usize,
+    /// When to dial again.
+    pub redial: Backoff,
+    /// Close codes of a backend after which the session is held; any other ends it. Default 1001, 1006, 1011, 1012, 1013.
+    /// 1006 stands for a connection that ended without a close frame.
+    pub codes: Vec<u16>,
+    /// What a later upstream is told first.
+    pub replay: Replay,
+    /// What becomes of messages that the lost upstream had been sent and had not proved to have read.
+    pub unconfirmed: Unconfirmed,
+    /// How long after an unproved message the backend is asked for proof by a ping. Default 1 s.
+    pub confirm_after: Duration,
+    /// Sent to the client when holding begins; `{unconfirmed}` in it becomes the count of messages that may be lost.
+    pub notice_holding: Option<Message>,
+    /// Sent to the client when it ends well.
+    pub notice_bound: Option<Message>,
+    /// The code that the client is closed with when time, bytes or attempts are used up. Default 1013.
+    pub close_code: u16,
+}
+
+/// Waits between attempts to connect.
+#[derive(Clone, Debug)]
+pub enum Backoff {
+    /// The same wait each time.
+    Fixed {
+        /// How long.
+        every: Duration,
+        /// Give up after so many; nothing: only time ends it.
+        attempts_max: Option<u32>,
+    },
+    /// A random wait between nothing and a ceiling that doubles: "full jitter"
+    /// (<https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/>).
+    Exponential {
+        /// The first ceiling. Default 100 ms.
+        from: Duration,
+        /// The last ceiling. Default 5 s.
+        to: Duration,
+        /// Give up after so many; nothing: only time ends it.
+        attempts_max: Option<u32>,
+    },
+}
+
+/// Client messages that are said again first to each later upstream.
+#[derive(Clone, Debug, Default)]
+pub struct Replay {
+    /// The client's first so many. Those that a filter answers with `remember` come on top.
+    pub first: u32,
+    /// The most that is remembered for one session, in bytes of payload. Default 4 KiB. What does not fit is not
+    /// remembered, and the log says so.
+    pub bytes_max: usize,
+    /// So many messages of the new upstream are taken as its answers to the replay and not passed on. Default 0.
+    pub swallow: u32,
+}
+
+/// What becomes of messages that a lost upstream had been sent and had not proved to have read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Unconfirmed {
+    /// They are counted as lost and told to the client, and not sent again: at most once. The default.
+    Report,
+    /// They are kept until proved and sent again to the next upstream: at least once.
+    Resend,
+}
+
+impl Default for HoldPolicy {
+    fn default() -> Self {
+        Self {
+            time_max: Duration::from_secs(60),
+            bytes_max: 64 * 1024,
+            redial: Backoff::default(),
+            codes: vec![1001, 1006, 1011, 1012, 1013],
+            replay: Replay::default(),
+            unconfirmed: Unconfirmed::Report,
+            confirm_after: Duration::from_secs(1),
+            notice_holding: None,
+            notice_bound: None,
+            close_code: 1013,
+        }
+    }
+}
+
+impl Default for Backoff {
+    fn default() -> Self {
+        Self::Exponential { from: Duration::from_millis(100), to: Duration::from_secs(5), attempts_max: None }
+    }
+}

@@ -1,0 +1,169 @@
+//! The accounting: `accepted = delivered + held + lost{reason}`, for each direction, at all times. Each worker writes its
+//! own counters and whoever exports them adds the workers up; nothing here knows of exporters.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use super::message::Direction;
+
+/// One worker's counters. Only that worker writes, anyone may read.
+#[derive(Debug, Default)]
+pub struct Counters {
+    /// Messages of clients.
+    pub to_backend: Flow,
+    /// Messages of backends. Notices, answers to heartbeats and filters' replies are ours and not counted here.
+    pub to_client: Flow,
+    /// TCP connections accepted.
+    pub connections_accepted: Counter,
+    /// TCP connections closed at once, since a limit was reached.
+    pub connections_refused: Counter,
+    /// Requests that became a session.
+    pub sessions_opened: Counter,
+    /// Sessions that ended.
+    pub sessions_closed: Counter,
+    /// Sessions that are held at this moment.
+    pub sessions_holding: Counter,
+    /// Times that a session's upstream was lost and the session held.
+    pub holds: Counter,
+    /// Times that a held session found an upstream again.
+    pub rebounds: Counter,
+    /// Attempts to connect upstream.
+    pub dials: Counter,
+    /// Of these, failed.
+    pub dials_failed: Counter,
+    /// Handshakes refused by us: no route, bad request, a filter's refusal, no backend.
+    pub handshakes_refused: Counter,
+    /// Handshakes that the backend refused.
+    pub handshakes_refused_upstream: Counter,
+    /// Plain HTTP requests passed on.
+    pub requests_forwarded: Counter,
+    /// Heartbeats of clients answered here.
+    pub heartbeats_answered: Counter,
+    /// Pings of backends answered here.
+    pub upstream_pings_answered: Counter,
+    /// Our own pings to silent clients.
+    pub probes_sent: Counter,
+    /// Clients found dead.
+    pub clients_dead: Counter,
+    /// Connections closed since their client broke the protocol or a limit.
+    pub clients_misbehaved: Counter,
+}
+
+/// The counts of one direction.
+#[derive(Debug, Default)]
+pub struct Flow {
+    /// Whole messages taken from their sender.
+    pub accepted: Counter,
+    /// Their bytes of payload.
+    pub accepted_bytes: Counter,
+    /// Messages handed to their receiver's socket; for a direction with proof of reading, see [`LossReason::Unconfirmed`].
+    pub delivered: Counter,
+    /// Messages that we have and that are on their way.
+    pub held: Counter,
+    /// Their bytes as they will stand on the wire.
+    pub held_bytes: Counter,
+    /// Messages that ended here as they should: a filter dropped or answered them, or took them for heartbeats.
+    pub consumed: Counter,
+    /// Messages lost, by reason.
+    pub lost: [Counter; LossReason::ALL.len()],
+}
+
+/// Why a message did not arrive. Each loss is also told to the client, by a close code or a notice.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum LossReason {
+    /// The session was held for as long as its route allows, or all attempts were used up.
+    HoldExpired,
+    /// The session held as many bytes as its route allows.
+    HoldFull,
+    /// The process held as many bytes as it may.
+    Budget,
+    /// Sent to an upstream that was lost before it proved to have read it; it may or may not have arrived.
+    Unconfirmed,
+    /// The client left while it was on its way.
+    ClientGone,
+    /// The backend ended the session while it was on its way.
+    BackendClosed,
+    /// A filter ended the session while it was on its way.
+    FilterClosed,
+    /// The client read too slowly.
+    SlowClient,
+    /// The process is going away.
+    Drained,
+    /// Its session was ended for breaking the protocol or a limit.
+    Misbehaved,
+}
+
+impl LossReason {
+    /// Every reason, in the order of [`Flow::lost`].
+    pub const ALL: [Self; 10] = [
+        Self::HoldExpired,
+        Self::HoldFull,
+        Self::Budget,
+        Self::Unconfirmed,
+        Self::ClientGone,
+        Self::BackendClosed,
+        Self::FilterClosed,
+        Self::SlowClient,
+        Self::Drained,
+        Self::Misbehaved,
+    ];
+
+    /// As metrics and logs say it.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::HoldExpired => "hold_expired",
+            Self::HoldFull => "hold_full",
+            Self::Budget => "budget",
+            Self::Unconfirmed => "unconfirmed",
+            Self::ClientGone => "client_gone",
+            Self::BackendClosed => "backend_closed",
+            Self::FilterClosed => "filter_closed",
+            Self::SlowClient => "slow_client",
+            Self::Drained => "drained",
+            Self::Misbehaved => "misbehaved",
+        }
+    }
+}
+
+/// A number with one writer. An uncontended relaxed load and store, without the locked instruction of `fetch_add`.
+#[derive(Debug, Default)]
+pub struct Counter(AtomicU64);
+
+impl Counter {
+    /// Adds.
+    pub fn add(&self, by: u64) {
+        self.0.store(self.0.load(Relaxed).wrapping_add(by), Relaxed);
+    }
+
+    /// Takes away, for what is a level and not a count.
+    pub fn sub(&self, by: u64) {
+        self.0.store(self.0.load(Relaxed).wrapping_sub(by), Relaxed);
+    }
+
+    /// As it is now.
+    pub fn value(&self) -> u64 {
+        self.0.load(Relaxed)
+    }
+}
+
+impl Counters {
+    /// The counts of one direction.
+    pub fn flow(&self, direction: Direction) -> &Flow {
+        match direction {
+            Direction::ToBackend => &self.to_backend,
+            Direction::ToClient => &self.to_client,
+        }
+    }
+}
+
+impl Flow {
+    /// The count of one reason.
+    pub fn lost(&self, reason: LossReason) -> &Counter {
+        &self.lost[reason as usize]
+    }
+
+    /// Whether the books are in order: everything accepted is delivered, held, consumed or lost.
+    pub fn balances(&self) -> bool {
+        let lost: u64 = self.lost.iter().map(Counter::value).sum();
+        self.accepted.value() == self.delivered.value() + self.held.value() + self.consumed.value() + lost
+    }
+}

@@ -1,0 +1,241 @@
+//! What the data path is given: listeners and routes, validated. Reading them from YAML is the config room's; choosing a
+//! route for a request is [`Routes::find`].
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::heartbeat::HeartbeatPolicy;
+use super::hold::HoldPolicy;
+
+/// Everything a worker needs to serve.
+#[derive(Clone, Debug, Default)]
+pub struct Dataplane {
+    /// Where clients connect.
+    pub listeners: Vec<Listener>,
+    /// In order of precedence, see [`Routes::find`].
+    pub routes: Routes,
+    /// Filters by the name that the YAML gives them; routes name them by index.
+    pub filters: Vec<FilterSpec>,
+    /// Limits of the process.
+    pub limits: Limits,
+    /// How the process goes away.
+    pub drain: Drain,
+}
+
+/// One address that clients connect to.
+#[derive(Clone, Debug)]
+pub struct Listener {
+    /// Port 0 lets the system choose.
+    pub address: SocketAddr,
+    /// Protects us from its clients.
+    pub limits: ListenerLimits,
+}
+
+/// What one listener lets its clients do.
+#[derive(Clone, Debug)]
+pub struct ListenerLimits {
+    /// From the connection's first byte to the end of its request's head. Default 10 s.
+    pub handshake_timeout: Duration,
+    /// Request line and headers together. Default 16 KiB; at least 8 KiB, hyper's least.
+    pub header_bytes_max: usize,
+    /// Count of headers. Default 100.
+    pub headers_max: usize,
+    /// Open connections; more are closed at once. Default 100,000.
+    pub connections_max: usize,
+}
+
+/// Limits that all listeners share.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Payload held for all sessions together, both directions. Default 256 MiB. A session that would need more is closed.
+    pub held_bytes_max: usize,
+}
+
+/// How the process goes away on SIGTERM.
+#[derive(Clone, Debug)]
+pub struct Drain {
+    /// Sessions are closed one by one over this time. Default 10 s.
+    pub over: Duration,
+    /// With this code. Default 1001.
+    pub close_code: u16,
+}
+
+/// Routes in their order in the YAML.
+#[derive(Clone, Debug, Default)]
+pub struct Routes(pub Vec<Arc<Route>>);
+
+/// Where a request goes, and how its session is treated.
+#[derive(Clone, Debug)]
+pub struct Route {
+    /// Unique; the YAML's `name`, or made from the match.
+    pub name: Box<str>,
+    /// Which requests take it.
+    pub matches: Match,
+    /// Where they go.
+    pub backend: Backend,
+    /// Indices into [`Dataplane::filters`], in the order for messages to the backend.
+    pub filters: Vec<usize>,
+    /// Heartbeats at the edge.
+    pub heartbeat: HeartbeatPolicy,
+    /// What happens while the upstream is away.
+    pub hold: HoldPolicy,
+    /// Bounds on what either side may send.
+    pub messages: MessageLimits,
+    /// A client that reads too slowly.
+    pub slow_client: SlowClient,
+}
+
+/// All that is given must hold.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Match {
+    /// The Host header's name, without port, in any case. A leading `*.` matches one or more labels.
+    pub host: Option<Box<str>>,
+    /// The path.
+    pub path: PathMatch,
+    /// Headers that must be there: lower-case name, and the value unless any will do.
+    pub headers: Vec<(Box<str>, Option<Box<str>>)>,
+    /// Query parameters that must be there, decoded, and the value unless any will do.
+    pub query: Vec<(Box<str>, Option<Box<str>>)>,
+}
+
+/// How a path is compared.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum PathMatch {
+    /// Any path.
+    #[default]
+    Any,
+    /// This one, to the letter.
+    Exact(Box<str>),
+    /// Whole segments: `/chat` matches `/chat` and `/chat/7`, not `/chats`.
+    Prefix(Box<str>),
+}
+
+/// Where a route's upstream connections go.
+#[derive(Clone, Debug)]
+pub struct Backend {
+    /// Host and port to dial, `127.0.0.1:9000` or `chat.internal:80`; names are resolved at each dial.
+    pub authority: Box<str>,
+    /// Put before the client's path; empty or without a trailing slash.
+    pub path_prefix: Box<str>,
+    /// For connecting and the answer to the handshake together. Default 5 s.
+    pub connect_timeout: Duration,
+    /// For a backend that takes nothing from us: it counts as lost. Default 30 s.
+    pub stall_timeout: Duration,
+}
+
+/// Bounds on what either side may send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MessageLimits {
+    /// One message, all its fragments together. Default 1 MiB. More closes with 1009.
+    pub message_bytes_max: usize,
+    /// One frame. Default as the message. More closes with 1009.
+    pub frame_bytes_max: usize,
+    /// Fragments of one message. Default 1,024. More closes with 1008.
+    pub fragments_max: u32,
+}
+
+/// A client that reads too slowly.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SlowClient {
+    /// Above this many bytes on their way to it, we stop reading its backend. Default 64 KiB.
+    pub bytes_max: usize,
+    /// After taking nothing for this long it is closed. Default 60 s.
+    pub stall_timeout: Duration,
+}
+
+/// A filter as the YAML names it.
+#[derive(Clone, Debug)]
+pub struct FilterSpec {
+    /// Unique.
+    pub name: Box<str>,
+    /// Its component.
+    pub source: FilterSource,
+    /// Handed to `configure` as JSON.
+    pub config: serde_json::Value,
+    /// Files it may read, by the name it knows them under.
+    pub files: Vec<(Box<str>, PathBuf)>,
+    /// What a failure of the filter means to the event it failed on.
+    pub on_failure: FailurePolicy,
+    /// What it may use.
+    pub limits: FilterLimits,
+}
+
+/// Where a filter's component comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FilterSource {
+    /// One that ships inside the binary.
+    Shipped(Box<str>),
+    /// A file.
+    File(PathBuf),
+}
+
+/// What a failure of the filter means to the event it failed on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum FailurePolicy {
+    /// A handshake is refused with 503, a message closes its session with 1011.
+    #[default]
+    Deny,
+    /// As if the filter were not there.
+    Allow,
+}
+
+/// What one instance of a filter may use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FilterLimits {
+    /// Linear memory. Default 16 MiB.
+    pub memory_bytes_max: usize,
+    /// One event. Default 10 ms.
+    pub deadline: Duration,
+    /// Calls to the host in one event. Default 1,000.
+    pub host_calls_max: u32,
+    /// Keys in one of its limiters, and entries in its store. Default 100,000.
+    pub table_entries_max: usize,
+}
+
+impl Default for ListenerLimits {
+    fn default() -> Self {
+        Self {
+            handshake_timeout: Duration::from_secs(10),
+            header_bytes_max: 16 * 1024,
+            headers_max: 100,
+            connections_max: 100_000,
+        }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { held_bytes_max: 256 * 1024 * 1024 }
+    }
+}
+
+impl Default for Drain {
+    fn default() -> Self {
+        Self { over: Duration::from_secs(10), close_code: 1001 }
+    }
+}
+
+impl Default for MessageLimits {
+    fn default() -> Self {
+        Self { message_bytes_max: 1024 * 1024, frame_bytes_max: 1024 * 1024, fragments_max: 1024 }
+    }
+}
+
+impl Default for SlowClient {
+    fn default() -> Self {
+        Self { bytes_max: 64 * 1024, stall_timeout: Duration::from_secs(60) }
+    }
+}
+
+impl Default for FilterLimits {
+    fn default() -> Self {
+        Self {
+            memory_bytes_max: 16 * 1024 * 1024,
+            deadline: Duration::from_millis(10),
+            host_calls_max: 1_000,
+            table_entries_max: 100_000,
+        }
+    }
+}

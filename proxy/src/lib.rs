@@ -1,0 +1,8 @@
+//! Belay: a sidecar proxy that keeps messaging clients connected while backends come and go.
+//!
+//! The modules stand in reading order: what everybody uses, the data path, then the rooms that meet it at its seams.
+
+pub mod id;
+pub mod time;
+
+pub mod dataplane;
