@@ -3,6 +3,7 @@
 
 pub mod route;
 
+pub mod codec;
 pub mod handshake;
 pub mod message;
 

@@ -1,0 +1,248 @@
+//! Frames, read: bytes in whatever pieces they arrive, events out.
+
+mod assembly;
+
+use std::mem;
+
+use self::assembly::Assembly;
+use super::head::{Fin, HEAD_BYTES_MAX, Head};
+use super::mask::Mask;
+use super::{Event, Opcode, Payload, ProtocolError, Role, close};
+use crate::dataplane::message::MessageKind;
+use crate::dataplane::route::MessageLimits;
+
+/// The reading side of one connection. Plain data of a few words; what it allocates, it allocates while a message is
+/// partly there and not longer.
+#[derive(Clone, Debug)]
+pub struct Decoder {
+    role: Role,
+    reading: Reading,
+    /// A message of which some has arrived.
+    message: Option<Box<Assembly>>,
+}
+
+/// What the next byte belongs to.
+#[derive(Clone, Debug)]
+enum Reading {
+    Head(HeadBytes),
+    Data(DataFrame),
+    Control(ControlFrame),
+    /// The peer has closed, or broke the protocol: nothing it says is heard.
+    Ended,
+}
+
+/// The part of a head that has arrived.
+#[derive(Clone, Copy, Debug, Default)]
+struct HeadBytes {
+    bytes: [u8; HEAD_BYTES_MAX],
+    length: u8,
+}
+
+/// A frame of a message.
+#[derive(Clone, Copy, Debug)]
+struct DataFrame {
+    /// Its message's.
+    kind: MessageKind,
+    fin: Fin,
+    mask: Mask,
+    /// Bytes to come.
+    rest: usize,
+}
+
+#[derive(Clone, Debug)]
+struct ControlFrame {
+    opcode: Opcode,
+    mask: Mask,
+    /// Bytes to come.
+    rest: usize,
+    /// What has arrived.
+    payload: Vec<u8>,
+}
+
+impl Decoder {
+    /// At the start of a connection on which we are `role`.
+    pub fn new(role: Role) -> Self {
+        Self { role, reading: Reading::head(), message: None }
+    }
+
+    /// Takes one event off the front of `input`, advancing it; unmasks in place. `Ok(None)`: all of `input` was taken, what
+    /// is incomplete is remembered, and more is needed. After a close or an error everything is taken and nothing heard.
+    pub fn decode<'a>(
+        &mut self,
+        input: &mut &'a mut [u8],
+        limits: &MessageLimits,
+    ) -> Result<Option<Event<'a>>, ProtocolError> {
+        let event = self.next_event(input, limits);
+        if matches!(event, Err(_) | Ok(Some(Event::Close(_)))) {
+            self.reading = Reading::Ended;
+            self.message = None;
+        }
+        event
+    }
+
+    /// Bytes of payload kept of what is incomplete.
+    pub fn held_bytes(&self) -> usize {
+        let control = match &self.reading {
+            Reading::Control(frame) => frame.payload.len(),
+            Reading::Head(_) | Reading::Data(_) | Reading::Ended => 0,
+        };
+        control + self.message.as_ref().map_or(0, |message| message.bytes())
+    }
+
+    #[cfg(test)]
+    pub(super) fn allocated_bytes(&self) -> usize {
+        let control = match &self.reading {
+            Reading::Control(frame) => frame.payload.capacity(),
+            Reading::Head(_) | Reading::Data(_) | Reading::Ended => 0,
+        };
+        control + self.message.as_ref().map_or(0, |message| size_of::<Assembly>() + message.capacity())
+    }
+
+    fn next_event<'a>(
+        &mut self,
+        input: &mut &'a mut [u8],
+        limits: &MessageLimits,
+    ) -> Result<Option<Event<'a>>, ProtocolError> {
+        loop {
+            match &mut self.reading {
+                // Head => (Data | Control)
+                Reading::Head(held) => {
+                    let Some(head) = held.complete(input, self.role)? else { return Ok(None) };
+                    self.reading = self.begin(head, limits)?;
+                }
+                // Data => Head
+                Reading::Data(frame) => {
+                    let mut frame = *frame;
+                    let chunk = take(input, frame.rest);
+                    if chunk.is_empty() && frame.rest > 0 {
+                        return Ok(None);
+                    }
+                    frame.mask.apply(chunk);
+                    frame.rest -= chunk.len();
+                    self.reading = if frame.rest == 0 { Reading::head() } else { Reading::Data(frame) };
+                    if let Some(event) = self.on_data(frame, chunk)? {
+                        return Ok(Some(event));
+                    }
+                }
+                // Control => Head
+                Reading::Control(frame) => {
+                    let chunk = take(input, frame.rest);
+                    frame.mask.apply(chunk);
+                    frame.rest -= chunk.len();
+                    if frame.rest > 0 {
+                        frame.payload.extend_from_slice(chunk);
+                        return Ok(None);
+                    }
+                    let event = frame.finish(chunk)?;
+                    self.reading = Reading::head();
+                    return Ok(Some(event));
+                }
+                Reading::Ended => {
+                    *input = &mut [];
+                    return Ok(None);
+                }
+            }
+        }
+    }
+
+    /// Whether such a frame may come now, and how its payload will be read.
+    fn begin(&mut self, head: Head, limits: &MessageLimits) -> Result<Reading, ProtocolError> {
+        let kind = match (head.opcode, &mut self.message) {
+            (Opcode::Close | Opcode::Ping | Opcode::Pong, _) => {
+                return Ok(Reading::Control(ControlFrame {
+                    opcode: head.opcode,
+                    mask: head.mask,
+                    rest: usize::try_from(head.length).map_err(|_| ProtocolError::ControlTooLong)?,
+                    payload: Vec::new(),
+                }));
+            }
+            (Opcode::Text, None) => MessageKind::Text,
+            (Opcode::Binary, None) => MessageKind::Binary,
+            (Opcode::Continuation, Some(message)) => {
+                message.count_fragment(limits.fragments_max)?;
+                message.kind()
+            }
+            (Opcode::Text | Opcode::Binary, Some(_)) => return Err(ProtocolError::ContinuationExpected),
+            (Opcode::Continuation, None) => return Err(ProtocolError::ContinuationUnexpected),
+        };
+        let rest = usize::try_from(head.length).map_err(|_| ProtocolError::FrameTooBig)?;
+        if rest > limits.frame_bytes_max {
+            return Err(ProtocolError::FrameTooBig);
+        }
+        let held = self.message.as_ref().map_or(0, |message| message.bytes());
+        if rest > limits.message_bytes_max.saturating_sub(held) {
+            return Err(ProtocolError::MessageTooBig);
+        }
+        Ok(Reading::Data(DataFrame { kind, fin: head.fin, mask: head.mask, rest }))
+    }
+
+    /// `frame` stands behind `chunk`, which is unmasked.
+    fn on_data<'a>(&mut self, frame: DataFrame, chunk: &'a mut [u8]) -> Result<Option<Event<'a>>, ProtocolError> {
+        let ends = frame.rest == 0 && frame.fin == Fin::Last;
+        if ends && self.message.is_none() {
+            if frame.kind == MessageKind::Text && simdutf8::basic::from_utf8(chunk).is_err() {
+                return Err(ProtocolError::TextNotUtf8);
+            }
+            return Ok(Some(Event::Message { kind: frame.kind, payload: Payload::Borrowed(chunk) }));
+        }
+        let message = self.message.get_or_insert_with(|| Box::new(Assembly::new(frame.kind)));
+        message.push(chunk, (frame.fin == Fin::Last).then_some(frame.rest))?;
+        if !ends {
+            return Ok(None);
+        }
+        let Some(message) = self.message.take() else { return Ok(None) };
+        Ok(Some(Event::Message { kind: frame.kind, payload: Payload::Owned(message.finish()?) }))
+    }
+}
+
+impl Reading {
+    fn head() -> Self {
+        Self::Head(HeadBytes::default())
+    }
+}
+
+impl HeadBytes {
+    /// Takes the rest of a head off `input`; nothing, and all of `input` taken, if it is not all there.
+    fn complete(&mut self, input: &mut &mut [u8], reader: Role) -> Result<Option<Head>, ProtocolError> {
+        if self.length == 0
+            && let Some((head, length)) = Head::parse(input, reader)?
+        {
+            take(input, length);
+            return Ok(Some(head));
+        }
+        loop {
+            let [byte] = take(input, 1) else { return Ok(None) };
+            self.bytes[usize::from(self.length)] = *byte;
+            self.length += 1;
+            if let Some((head, _)) = Head::parse(&self.bytes[..usize::from(self.length)], reader)? {
+                return Ok(Some(head));
+            }
+        }
+    }
+}
+
+impl ControlFrame {
+    /// `chunk` is the last of its payload, unmasked.
+    fn finish<'a>(&mut self, chunk: &'a mut [u8]) -> Result<Event<'a>, ProtocolError> {
+        let mut payload = mem::take(&mut self.payload);
+        let payload = if payload.is_empty() {
+            Payload::Borrowed(chunk)
+        } else {
+            payload.extend_from_slice(chunk);
+            Payload::Owned(payload)
+        };
+        match self.opcode {
+            Opcode::Ping => Ok(Event::Ping(payload)),
+            Opcode::Pong => Ok(Event::Pong(payload)),
+            _ => close::parse(&payload).map(Event::Close),
+        }
+    }
+}
+
+/// Takes at most `count` bytes off the front.
+fn take<'a>(input: &mut &'a mut [u8], count: usize) -> &'a mut [u8] {
+    let all = mem::take(input);
+    let (front, rest) = all.split_at_mut(count.min(all.len()));
+    *input = rest;
+    front
+}
