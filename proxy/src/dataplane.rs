@@ -1,5 +1,6 @@
 //! The data path, in the order a connection meets it. It knows nothing of YAML, wasmtime or exporters: they are given to
-//! it at its seams ([`route`] for what was configured, [`chain`] for filters, [`ledger`] for what is counted).
+//! it at its seams ([`route`] for what was configured, [`chain`] for filters, [`ledger`] for what is counted, [`trace`] for
+//! spans).
 
 pub mod route;
 
@@ -11,3 +12,4 @@ pub mod chain;
 pub mod heartbeat;
 pub mod hold;
 pub mod ledger;
+pub mod trace;

@@ -1,0 +1,109 @@
+//! What the data path tells of itself as it happens: spans for handshakes, filters, connects, holds and messages. It uses
+//! `tracing` alone. What only OpenTelemetry knows (parents out of W3C headers, ids, links, sampling) is asked of a [`Hook`]
+//! that the telemetry room puts into the subscriber; without one every span here is empty and every context is
+//! [`TraceContext::NONE`]. Which span hangs where, and why, is in `docs/tracing.md`.
+//!
+//! A session keeps one [`TraceContext`], 32 bytes of plain data, and while it is held a [`HoldSpan`], plain data too. The
+//! other spans live no longer than the step they describe.
+//!
+//! ```
+//! use belay::dataplane::trace::{ConnectSpan, Connect, HandshakeSpan, MessageFacts, MessageSpan};
+//! # use belay::dataplane::{handshake::Handshake, message::{Direction, MessageKind}};
+//! # use belay::id::SessionId;
+//! # let peer = "127.0.0.1:5000".parse().unwrap();
+//! # let (request, ()) = http::Request::get("/chat").body(()).unwrap().into_parts();
+//! # let session = SessionId::random();
+//! // A request came in, and was matched to a route.
+//! let span = HandshakeSpan::start(&request, peer);
+//! span.route("chat");
+//! span.session(session);
+//! // Each filter's call is a child.
+//! let filter = span.filter("auth");
+//! // … the call …
+//! filter.admitted(&Ok(belay::dataplane::chain::Admission::Accept));
+//! let context = span.context();
+//! // The session's first connect, and each later one.
+//! # let handshake = Handshake::new(session, peer, "/chat", request.headers.iter());
+//! let connect = ConnectSpan::start(
+//!     &context,
+//!     &Connect { handshake: &handshake, route: "chat", authority: "127.0.0.1:9000", attempt: 1, resumed: false },
+//! );
+//! let mut headers = http::HeaderMap::new();
+//! connect.inject(&mut headers);
+//! connect.answered(101);
+//! span.finish(101);
+//! // A message, if it is one of those that are sampled.
+//! let facts = MessageFacts { direction: Direction::ToBackend, kind: MessageKind::Text, bytes: 5, session, route: "chat" };
+//! if let Some(message) = MessageSpan::sampled(&context, &facts) {
+//!     message.filter("limit").answered(&Ok(belay::dataplane::chain::Verdict::Continue));
+//!     message.finish(&belay::dataplane::chain::Verdict::Continue);
+//! }
+//! ```
+
+mod connect;
+mod context;
+mod filter;
+mod hold;
+mod message;
+mod request;
+#[cfg(test)]
+mod tests;
+
+use http::HeaderMap;
+use tracing::{Dispatch, Span};
+
+pub use connect::{Connect, ConnectSpan};
+pub use context::{Sampled, TraceContext};
+pub use filter::FilterSpan;
+pub use hold::{HoldEnd, HoldOutcome, HoldReport, HoldSpan};
+pub use message::{MessageFacts, MessageSpan};
+pub use request::HandshakeSpan;
+
+/// The target of every span made here: the exporter takes these and no others, the log leaves them out.
+pub const TARGET: &str = "belay::span";
+
+/// What the data path asks of whoever exports its spans. Every call is short and none blocks.
+pub trait Hook: Send + Sync {
+    /// Says where a span that was just made belongs. Before anything hangs on it.
+    fn place(&self, span: &Span, place: Place<'_>);
+
+    /// What the span is called from now on; starts it, so that its place and its name can no longer change.
+    fn context(&self, span: &Span) -> TraceContext;
+
+    /// A hold that is over. It has no span of its own while it lasts, since its session is plain data.
+    fn hold_ended(&self, report: &HoldReport<'_>);
+}
+
+/// Where a span belongs.
+pub enum Place<'a> {
+    /// Under the span that the client names in its W3C headers, or at the root of a new trace.
+    UnderClient(&'a HeaderMap),
+    /// Under one of ours; the client's `tracestate` stays with the trace.
+    Under(&'a TraceContext, Option<&'a str>),
+    /// At the root of a new trace, linked to one of ours. Always sampled: whoever makes such a span has chosen it.
+    LinkedTo(&'a TraceContext),
+}
+
+/// How the hook is found: the subscriber holds one of these as a layer. Looked for only where a span is made.
+pub struct Installed(Box<dyn Hook>);
+
+impl Installed {
+    /// For the subscriber.
+    pub fn new(hook: impl Hook + 'static) -> Self {
+        Self(Box::new(hook))
+    }
+
+    fn ask<T>(dispatch: &Dispatch, question: impl FnOnce(&dyn Hook) -> T) -> Option<T> {
+        dispatch.downcast_ref::<Self>().map(|installed| question(&*installed.0))
+    }
+}
+
+/// Asks the hook about a span; nothing if there is no hook or the span is empty.
+fn ask<T>(span: &Span, question: impl FnOnce(&dyn Hook) -> T) -> Option<T> {
+    span.with_subscriber(|(_, dispatch)| Installed::ask(dispatch, question)).flatten()
+}
+
+/// Marks a span as one to keep although its session was not sampled.
+fn keep(span: &Span, why: &'static str) {
+    span.record("belay.kept_for", why);
+}

@@ -1,0 +1,80 @@
+//! The span of one filter's call.
+
+use tracing::{Span, field};
+
+use super::{TARGET, keep};
+use crate::dataplane::chain::{Admission, FilterFailure, Verdict};
+
+/// One call of a filter, from here until its answer is told or it is dropped.
+#[derive(Debug)]
+pub struct FilterSpan(Span);
+
+impl FilterSpan {
+    /// Empty if its parent is.
+    pub(super) fn start(parent: &Span, name: &str) -> Self {
+        if parent.is_disabled() {
+            return Self(Span::none());
+        }
+        Self(tracing::info_span!(
+            target: TARGET,
+            parent: parent,
+            "filter",
+            otel.name = field::display(format_args!("filter {name}")),
+            otel.kind = "internal",
+            otel.status_description = field::Empty,
+            "error.type" = field::Empty,
+            belay.filter = name,
+            belay.verdict = field::Empty,
+            belay.refusal.status = field::Empty,
+            belay.kept_for = field::Empty,
+        ))
+    }
+
+    /// For where nothing is traced.
+    pub fn none() -> Self {
+        Self(Span::none())
+    }
+
+    /// What it said to a handshake. A refusal is kept even if the session is not sampled.
+    pub fn admitted(self, answer: &Result<Admission, FilterFailure>) {
+        match answer {
+            Ok(Admission::Accept) => {
+                self.0.record("belay.verdict", "accept");
+            }
+            Ok(Admission::Refuse(refusal)) => {
+                self.0.record("belay.verdict", "refuse");
+                self.0.record("belay.refusal.status", i64::from(refusal.status));
+                keep(&self.0, "refusal");
+            }
+            Err(failure) => self.failed(failure),
+        }
+    }
+
+    /// What it said to a message.
+    pub fn answered(self, answer: &Result<Verdict, FilterFailure>) {
+        match answer {
+            Ok(verdict) => {
+                self.0.record("belay.verdict", label(verdict));
+            }
+            Err(failure) => self.failed(failure),
+        }
+    }
+
+    fn failed(&self, failure: &FilterFailure) {
+        self.0.record("error.type", "filter_failure");
+        self.0.record("otel.status_description", &*failure.cause);
+    }
+}
+
+/// As spans and logs say it.
+pub(super) fn label(verdict: &Verdict) -> &'static str {
+    match verdict {
+        Verdict::Continue => "continue",
+        Verdict::Remember => "remember",
+        Verdict::Replace(_) => "replace",
+        Verdict::Reply(_) => "reply",
+        Verdict::Drop => "drop",
+        Verdict::Heartbeat(_) => "heartbeat",
+        Verdict::Close(_) => "close",
+    }
+}
