@@ -1,6 +1,8 @@
 //! What the data path is given: listeners and routes, validated. Reading them from YAML is the config room's; choosing a
 //! route for a request is [`Routes::find`].
 
+mod find;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -8,6 +10,8 @@ use std::time::Duration;
 
 use super::heartbeat::HeartbeatPolicy;
 use super::hold::HoldPolicy;
+
+pub use find::has_dot_segments;
 
 /// Everything a worker needs to serve.
 #[derive(Clone, Debug, Default)]
