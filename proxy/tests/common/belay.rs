@@ -1,0 +1,169 @@
+//! The real binary, from a YAML text to its metrics.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::sleep;
+
+use super::{PATIENCE, ports, scratch, soon};
+
+/// A running `belay`. Killed when dropped; its log is shown if the test fails.
+pub struct Belay {
+    /// Where clients connect.
+    pub address: SocketAddr,
+    /// Where `/live`, `/ready` and `/metrics` are.
+    pub admin: SocketAddr,
+    /// Holds `belay.yaml`, `log`, and what the test puts there.
+    pub folder: PathBuf,
+    child: Child,
+}
+
+impl Belay {
+    /// Runs the binary on this YAML, in which `{listen}` and `{admin}` stand for free addresses, and waits until it is
+    /// ready.
+    pub async fn start(yaml: &str) -> Self {
+        Self::start_with(yaml, |_| ()).await
+    }
+
+    /// The same, with a hand on the command (arguments and environment) before it runs.
+    pub async fn start_with(yaml: &str, prepare: impl FnOnce(&mut Command)) -> Self {
+        let (address, admin) = (ports::free(), ports::free());
+        let yaml = yaml.replace("{listen}", &address.to_string()).replace("{admin}", &admin.to_string());
+        let folder = scratch("belay");
+        let file = folder.join("belay.yaml");
+        std::fs::write(&file, yaml).unwrap();
+        let log = File::create(folder.join("log")).unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_belay"));
+        command.arg("run").arg(&file).current_dir(&folder).stdin(Stdio::null());
+        command.stdout(log.try_clone().unwrap()).stderr(log);
+        prepare(&mut command);
+        let child = command.spawn().unwrap();
+        let mut belay = Self { address, admin, folder, child };
+        belay.wait_until_ready().await;
+        belay
+    }
+
+    /// One route, any path, to this backend; `extra` is more of the route, indented by four.
+    pub async fn in_front_of(backend: SocketAddr, extra: &str) -> Self {
+        Self::start(&route_to(backend, extra)).await
+    }
+
+    async fn wait_until_ready(&mut self) {
+        let begun = std::time::Instant::now();
+        while !matches!(self.get("/ready").await, Ok((200, _))) {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                panic!("belay ended before it was ready ({status})");
+            }
+            assert!(begun.elapsed() < PATIENCE, "belay was not ready after {PATIENCE:?}");
+            sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// The `ws:` address of a path.
+    pub fn url(&self, path: &str) -> String {
+        format!("ws://{}{path}", self.address)
+    }
+
+    /// Asks the admin listener: status and body.
+    pub async fn get(&self, path: &str) -> std::io::Result<(u16, String)> {
+        http_get(self.admin, path).await
+    }
+
+    /// `/metrics`, each series by its name with its labels as written, such as `belay_lost_total{reason="drained"}`.
+    pub async fn metrics(&self) -> BTreeMap<String, f64> {
+        let (status, text) = soon("the metrics", self.get("/metrics")).await.unwrap();
+        assert_eq!(status, 200, "{text}");
+        let series = text.lines().filter(|line| !line.starts_with('#')).filter_map(|line| line.rsplit_once(' '));
+        series.map(|(name, value)| (name.to_owned(), value.parse().unwrap())).collect()
+    }
+
+    /// What it has said so far.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.join("log")).unwrap_or_default()
+    }
+
+    /// Its process, as the system knows it.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Asks it to go (SIGTERM).
+    pub fn terminate(&self) {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    }
+
+    /// Waits until it is gone.
+    pub async fn ended(&mut self) -> ExitStatus {
+        soon("the end of belay", async {
+            loop {
+                if let Some(status) = self.child.try_wait().unwrap() {
+                    return status;
+                }
+                sleep(Duration::from_millis(10)).await;
+            }
+        })
+        .await
+    }
+}
+
+impl Drop for Belay {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if std::thread::panicking() {
+            eprintln!("--- belay's log ({}) ---\n{}", self.folder.display(), self.log());
+        } else {
+            let _ = std::fs::remove_dir_all(&self.folder);
+        }
+    }
+}
+
+/// A YAML with one route, any path, to this backend; `extra` is more of the route, indented by four.
+pub fn route_to(backend: SocketAddr, extra: &str) -> String {
+    format!(
+        "\
+listeners:
+  - address: {{listen}}
+admin:
+  address: {{admin}}
+routes:
+  - match: {{ path: / }}
+    backend: ws://{backend}
+{extra}"
+    )
+}
+
+/// A plain HTTP GET that closes its connection: status and body.
+pub async fn http_get(address: SocketAddr, path: &str) -> std::io::Result<(u16, String)> {
+    let mut stream = TcpStream::connect(address).await?;
+    let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await?;
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await?;
+    let answer = String::from_utf8_lossy(&answer);
+    let status = answer.get(9..12).and_then(|code| code.parse().ok());
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
+    let chunked = head.to_ascii_lowercase().contains("transfer-encoding: chunked");
+    let body = if chunked { unchunk(body) } else { body.to_owned() };
+    status.map(|status| (status, body)).ok_or_else(|| std::io::Error::other(answer.clone()))
+}
+
+fn unchunk(mut rest: &str) -> String {
+    let mut body = String::new();
+    while let Some((size, after)) = rest.split_once("\r\n") {
+        let size = usize::from_str_radix(size.trim(), 16).unwrap_or(0);
+        if size == 0 || after.len() < size {
+            break;
+        }
+        body.push_str(&after[..size]);
+        rest = after[size..].trim_start_matches("\r\n");
+    }
+    body
+}
