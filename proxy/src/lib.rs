@@ -6,3 +6,7 @@ pub mod id;
 pub mod time;
 
 pub mod dataplane;
+
+pub mod config;
+
+pub mod cli;

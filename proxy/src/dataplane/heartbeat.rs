@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::message::Message;
 
 /// A route's `heartbeat`.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct HeartbeatPolicy {
     /// Tried in order on each message of the client; the first that knows it answers.
     pub answer: Vec<Answerer>,
@@ -44,6 +44,18 @@ pub struct Probe {
     pub every: Duration,
     /// The silence after asking at which it is taken for dead.
     pub timeout: Duration,
+}
+
+impl Default for HeartbeatPolicy {
+    fn default() -> Self {
+        Self { answer: Vec::new(), websocket: PingPolicy::default(), probe: Some(Probe::default()) }
+    }
+}
+
+impl Default for Probe {
+    fn default() -> Self {
+        Self { every: Duration::from_secs(30), timeout: Duration::from_secs(10) }
+    }
 }
 
 impl Answerer {

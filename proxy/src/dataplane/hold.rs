@@ -55,9 +55,9 @@ pub enum Backoff {
 }
 
 /// Client messages that are said again first to each later upstream.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Replay {
-    /// The client's first so many. Those that a filter answers with `remember` come on top.
+    /// The client's first so many. Default 0. Those that a filter answers with `remember` come on top.
     pub first: u32,
     /// The most that is remembered for one session, in bytes of payload. Default 4 KiB. What does not fit is not
     /// remembered, and the log says so.
@@ -92,8 +92,21 @@ impl Default for HoldPolicy {
     }
 }
 
+impl Backoff {
+    /// The default of the first ceiling.
+    pub const FROM: Duration = Duration::from_millis(100);
+    /// The default of the last ceiling.
+    pub const TO: Duration = Duration::from_secs(5);
+}
+
 impl Default for Backoff {
     fn default() -> Self {
-        Self::Exponential { from: Duration::from_millis(100), to: Duration::from_secs(5), attempts_max: None }
+        Self::Exponential { from: Self::FROM, to: Self::TO, attempts_max: None }
+    }
+}
+
+impl Default for Replay {
+    fn default() -> Self {
+        Self { first: 0, bytes_max: 4 * 1024, swallow: 0 }
     }
 }

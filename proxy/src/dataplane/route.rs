@@ -198,6 +198,13 @@ pub struct FilterLimits {
     pub table_entries_max: usize,
 }
 
+impl Backend {
+    /// The default of `connect_timeout`.
+    pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+    /// The default of `stall_timeout`.
+    pub const STALL_TIMEOUT: Duration = Duration::from_secs(30);
+}
+
 impl Default for ListenerLimits {
     fn default() -> Self {
         Self {

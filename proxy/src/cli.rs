@@ -1,0 +1,88 @@
+//! The command line: `belay run FILE`, `belay check FILE`, `belay schema`. It reads the file and prints; what runs is the
+//! app's.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "what a command line says, it says there")]
+
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::config::{self, Colour, Config};
+
+/// The file has mistakes. Wrong usage is 2, which is clap's.
+const MISTAKES: u8 = 1;
+
+/// A sidecar proxy that keeps messaging clients connected while backends come and go.
+#[derive(Parser)]
+#[command(name = "belay", version, arg_required_else_help = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve as the file says, until SIGTERM.
+    Run {
+        /// The configuration, in YAML.
+        file: PathBuf,
+    },
+    /// Say everything that is wrong with the file, or that nothing is.
+    Check {
+        /// The configuration, in YAML.
+        file: PathBuf,
+    },
+    /// Print the JSON Schema of the configuration, for editors.
+    Schema,
+}
+
+/// What the command line leaves to the rest of the program.
+pub struct Hooks {
+    /// Serves until it is told to stop.
+    pub run: fn(Config) -> ExitCode,
+    /// What `check` tries beyond the file itself, such as compiling the filters; each error is a line.
+    pub check: fn(&Config) -> Result<(), Vec<String>>,
+}
+
+/// Does what the command line says.
+pub fn main(hooks: &Hooks) -> ExitCode {
+    match Arguments::parse().command {
+        Command::Run { file } => load(&file).map_or_else(|code| code, hooks.run),
+        Command::Check { file } => check(&file, hooks.check),
+        Command::Schema => {
+            println!("{:#}", config::schema());
+            ExitCode::SUCCESS
+        }
+    }
+}
+
+fn load(file: &Path) -> Result<Config, ExitCode> {
+    config::load(file).map_err(|mistakes| {
+        let colour = if std::io::stderr().is_terminal() { Colour::Ansi } else { Colour::Plain };
+        eprint!("{}", mistakes.render(colour));
+        ExitCode::from(MISTAKES)
+    })
+}
+
+fn check(file: &Path, further: fn(&Config) -> Result<(), Vec<String>>) -> ExitCode {
+    let config = match load(file) {
+        Ok(config) => config,
+        Err(code) => return code,
+    };
+    if let Err(errors) = further(&config) {
+        for error in errors {
+            eprintln!("error: {error}");
+        }
+        return ExitCode::from(MISTAKES);
+    }
+    let dataplane = &config.dataplane;
+    let listeners = counted(dataplane.listeners.len(), "listener");
+    let routes = counted(dataplane.routes.0.len(), "route");
+    println!("ok: {listeners}, {routes}, {}", counted(dataplane.filters.len(), "filter"));
+    ExitCode::SUCCESS
+}
+
+fn counted(count: usize, noun: &str) -> String {
+    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
+}

@@ -1,0 +1,125 @@
+//! One YAML file to one validated [`Config`], or every mistake in it at once. The way of a file:
+//!
+//! ```text
+//! text → tree of values that know their places → walk over the schema → wire types → conversion → Config
+//! ```
+//!
+//! The wire types ([`wire`]) are the one description of the file's shape: serde reads by it, schemars makes the schema from
+//! it, and docs/configuration.md is made from the schema. The data path sees the validated types only.
+
+mod convert;
+mod diagnostics;
+mod nearest;
+mod path;
+mod scalar;
+mod schema;
+mod telemetry;
+mod tree;
+mod walk;
+mod wire;
+
+use std::net::SocketAddr;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+
+pub use diagnostics::{Colour, Diagnostic, Diagnostics, Place};
+pub use schema::schema;
+pub use telemetry::{Log, LogFormat, Otlp, OtlpProtocol, Sample, Telemetry};
+
+use crate::dataplane::route::Dataplane;
+
+/// A configuration that is known to make sense.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// For the workers.
+    pub dataplane: Dataplane,
+    /// The port for operators, if there is one.
+    pub admin: Option<Admin>,
+    /// Traces and logs.
+    pub telemetry: Telemetry,
+    /// Threads that carry sessions; nothing: one for each processor.
+    pub workers: Option<NonZeroUsize>,
+    /// A folder for compiled filters.
+    pub filter_cache: Option<PathBuf>,
+}
+
+/// The port for operators.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Admin {
+    /// Port 0 lets the system choose.
+    pub address: SocketAddr,
+}
+
+/// Larger than any configuration that people or charts write.
+const FILE_BYTES_MAX: u64 = 4 * 1024 * 1024;
+
+/// Reads a file. Blocks on it, and on looking for the files that it names.
+///
+/// # Errors
+/// Everything that is wrong with it, or why it cannot be read.
+pub fn load(path: &Path) -> Result<Config, Diagnostics> {
+    let origin = path.display().to_string();
+    let whole = |message: String, help: Option<String>| {
+        let diagnostic = Diagnostic { path: String::new(), message, help, place: None };
+        Diagnostics::new(&origin, "", vec![diagnostic])
+    };
+    let size = std::fs::metadata(path).map(|metadata| metadata.len());
+    if size.is_ok_and(|size| size > FILE_BYTES_MAX) {
+        let help = "is this the file that was meant?".to_owned();
+        return Err(whole(format!("the file is larger than {} MiB", FILE_BYTES_MAX >> 20), Some(help)));
+    }
+    let bytes = std::fs::read(path).map_err(|error| whole(format!("cannot read the file: {error}"), None))?;
+    match String::from_utf8(bytes) {
+        Ok(text) => parse(&text, path),
+        Err(error) => {
+            let line = 1 + error.as_bytes()[..error.utf8_error().valid_up_to()].iter().filter(|b| **b == b'\n').count();
+            Err(whole(format!("not UTF-8, from line {line} on"), Some("save the file as UTF-8".to_owned())))
+        }
+    }
+}
+
+/// Reads a text as if it were the file `origin`: it is named so, and paths in it are relative to its folder.
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub fn parse(text: &str, origin: &Path) -> Result<Config, Diagnostics> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let mut found = Vec::new();
+    let config = read(text, origin.parent().unwrap_or(Path::new("")), &mut found);
+    match config {
+        Some(config) if found.is_empty() => Ok(config),
+        _ => Err(Diagnostics::new(&origin.display().to_string(), text, found)),
+    }
+}
+
+fn read(text: &str, folder: &Path, found: &mut Vec<Diagnostic>) -> Option<Config> {
+    let (tree, mistakes) = tree::build(text);
+    found.extend(mistakes);
+    let Some(mut tree) = tree else {
+        if found.is_empty() {
+            found.push(nowhere("the file is empty", "it needs 'listeners' and 'routes' at least"));
+        }
+        return None;
+    };
+    if walk::walk(&mut tree, &schema(), found) == walk::Fit::Bad {
+        return None;
+    }
+    let values = serde_yaml::Value::from(&tree);
+    match serde_yaml::with::singleton_map_recursive::deserialize::<wire::File, _>(values) {
+        Ok(file) => Some(convert::convert(file, &tree, folder, found)),
+        Err(error) => {
+            // The walk lets through only what serde takes; were it ever wrong, this says so and nothing starts.
+            found.push(nowhere(&error.to_string(), "compare the file with the output of 'belay schema'"));
+            None
+        }
+    }
+}
+
+fn nowhere(message: &str, help: &str) -> Diagnostic {
+    Diagnostic { path: String::new(), message: message.to_owned(), help: Some(help.to_owned()), place: None }
+}
+
+/// The names that `use` knows.
+fn shipped_filters() -> &'static [&'static str] {
+    &["auth-jwt", "circuit-breaker", "rate-limit"]
+}

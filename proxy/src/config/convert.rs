@@ -1,0 +1,160 @@
+//! From the wire types to the validated ones: what only the whole file can tell, such as names that must be known, be
+//! unique, or be there on disk. It reads past each mistake and notes them all.
+
+mod filter;
+mod route;
+mod telemetry;
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::num::NonZeroUsize;
+use std::path::{Path as FilePath, PathBuf};
+
+use super::diagnostics::Diagnostic;
+use super::path::Path;
+use super::tree::Node;
+use super::{Admin, Config, scalar, wire};
+use crate::dataplane::route::{Dataplane, Drain, Limits, Listener, ListenerLimits, Routes};
+
+/// The least that hyper works with.
+const HEADER_BYTES_MIN: usize = 8 * 1024;
+
+/// The validated file. It may be less than the file says if mistakes were noted, here or by the walk over the schema.
+pub(super) fn convert(file: wire::File, tree: &Node, folder: &FilePath, found: &mut Vec<Diagnostic>) -> Config {
+    Convert { tree, folder, found }.file(file)
+}
+
+struct Convert<'c> {
+    tree: &'c Node,
+    /// Of the file: paths in it are relative to this.
+    folder: &'c FilePath,
+    found: &'c mut Vec<Diagnostic>,
+}
+
+impl Convert<'_> {
+    fn file(&mut self, file: wire::File) -> Config {
+        let top = Path::default();
+        let names: Vec<String> = file.filters.keys().cloned().collect();
+        let mut addresses = HashMap::new();
+        let listeners = self.listeners(file.listeners, &top.key("listeners"), &mut addresses);
+        let admin = file.admin.and_then(|admin| admin.address).map(|scalar::Address(address)| {
+            self.unique_address(address, top.key("admin").key("address"), &mut addresses);
+            Admin { address }
+        });
+        let filter_cache = file.filter_cache.map(|folder| self.filter_cache(&folder, &top.key("filter_cache")));
+        Config {
+            dataplane: Dataplane {
+                listeners,
+                routes: Routes(self.routes(file.routes, &names, &top.key("routes"))),
+                filters: self.filters(file.filters, &top.key("filters")),
+                limits: Limits { held_bytes_max: file.limits.held_bytes.0 },
+                drain: Drain { over: file.drain.over.0, close_code: file.drain.close_code.0 },
+            },
+            admin,
+            telemetry: self.telemetry(file.telemetry, &top.key("telemetry")),
+            workers: file.workers.and_then(|workers| NonZeroUsize::new(workers as usize)),
+            filter_cache,
+        }
+    }
+
+    fn listeners(
+        &mut self,
+        listeners: Vec<wire::Listener>,
+        path: &Path,
+        addresses: &mut HashMap<SocketAddr, Path>,
+    ) -> Vec<Listener> {
+        let mut validated = Vec::new();
+        for (index, listener) in listeners.into_iter().enumerate() {
+            let path = path.item(index);
+            let limits = self.listener_limits(listener.limits, &path.key("limits"));
+            if let Some(scalar::Address(address)) = listener.address {
+                self.unique_address(address, path.key("address"), addresses);
+                validated.push(Listener { address, limits });
+            }
+        }
+        validated
+    }
+
+    fn listener_limits(&mut self, limits: wire::ListenerLimits, path: &Path) -> ListenerLimits {
+        if limits.header_bytes.0 < HEADER_BYTES_MIN {
+            let message = format!("must be at least 8KiB, is {}", limits.header_bytes);
+            self.note(&path.key("header_bytes"), message, None);
+        }
+        ListenerLimits {
+            handshake_timeout: limits.handshake_timeout.0,
+            header_bytes_max: limits.header_bytes.0,
+            headers_max: limits.headers as usize,
+            connections_max: limits.connections as usize,
+        }
+    }
+
+    /// Port 0 is another port each time.
+    fn unique_address(&mut self, address: SocketAddr, path: Path, seen: &mut HashMap<SocketAddr, Path>) {
+        if address.port() == 0 {
+            return;
+        }
+        if let Some(first) = seen.get(&address) {
+            let (first, _) = self.tree.locate(first);
+            let help = format!("{first} has it already: take another port or remove one of them");
+            self.note(&path, format!("the address {address} is given twice"), Some(help));
+        } else {
+            seen.insert(address, path);
+        }
+    }
+
+    fn filter_cache(&mut self, folder: &str, path: &Path) -> PathBuf {
+        let folder = self.folder.join(folder);
+        if folder.exists() && !folder.is_dir() {
+            let help = "name a folder; it is made if it is not there".to_owned();
+            self.note(path, format!("{} is not a folder", folder.display()), Some(help));
+        }
+        folder
+    }
+
+    /// A file that must be readable.
+    fn readable(&mut self, file: &str, path: &Path) -> PathBuf {
+        let joined = self.folder.join(file);
+        let problem = match std::fs::File::open(&joined).and_then(|open| open.metadata()) {
+            Ok(metadata) if metadata.is_dir() => Some("it is a folder".to_owned()),
+            Ok(_) => None,
+            Err(error) => Some(error.to_string()),
+        };
+        if let Some(problem) = problem {
+            let help = "paths are relative to the folder of this file".to_owned();
+            self.note(path, format!("cannot read '{file}': {problem}"), Some(help));
+        }
+        joined
+    }
+
+    /// A header as HTTP allows it; the name in lower case.
+    fn header(&mut self, name: &str, value: Option<&str>, path: &Path) -> Box<str> {
+        if http::HeaderName::try_from(name).is_err() {
+            let help = "letters, digits and '-' make a header's name".to_owned();
+            self.note_key(path, format!("'{name}' is not a header's name"), Some(help));
+        }
+        if value.is_some_and(|value| http::HeaderValue::try_from(value).is_err()) {
+            let help = "it has a character, such as a line's end, that HTTP does not allow there".to_owned();
+            self.note(path, format!("not a value for the header '{name}'"), Some(help));
+        }
+        name.to_ascii_lowercase().into()
+    }
+
+    /// Whether something there is known to be wrong: then it was cut out, and nothing can be said about it.
+    fn was_noted(&self, path: &Path) -> bool {
+        let path = self.tree.as_in_file(path).to_string();
+        let is_within =
+            |found: &str| found.strip_prefix(&path).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']));
+        self.found.iter().any(|diagnostic| is_within(&diagnostic.path))
+    }
+
+    fn note(&mut self, path: &Path, message: String, help: Option<String>) {
+        let (path, place) = self.tree.locate(path);
+        self.found.push(Diagnostic { path: path.to_string(), message, help, place: Some(place) });
+    }
+
+    /// As [`Self::note`], about the key and not its value.
+    fn note_key(&mut self, path: &Path, message: String, help: Option<String>) {
+        let (path, place) = self.tree.locate_key(path);
+        self.found.push(Diagnostic { path: path.to_string(), message, help, place: Some(place) });
+    }
+}

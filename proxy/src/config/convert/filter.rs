@@ -1,0 +1,79 @@
+//! `filters`.
+
+use std::collections::BTreeMap;
+
+use super::Convert;
+use crate::config::path::Path;
+use crate::config::{nearest, shipped_filters, wire};
+use crate::dataplane::route::{FailurePolicy, FilterLimits, FilterSource, FilterSpec};
+
+impl Convert<'_> {
+    /// In the order of the names, which is the order that routes count in.
+    pub(super) fn filters(&mut self, filters: BTreeMap<String, wire::Filter>, path: &Path) -> Vec<FilterSpec> {
+        let mut validated = Vec::new();
+        for (name, filter) in filters {
+            let path = path.key(&name);
+            validated.push(self.filter(name, filter, &path));
+        }
+        validated
+    }
+
+    fn filter(&mut self, name: String, filter: wire::Filter, path: &Path) -> FilterSpec {
+        if name.trim().is_empty() {
+            self.note_key(path, "a filter needs a name".to_owned(), None);
+        }
+        let source = self.source(&filter, path);
+        let files = path.key("files");
+        FilterSpec {
+            name: name.into(),
+            source,
+            config: filter.config,
+            files: filter
+                .files
+                .into_iter()
+                .map(|(name, file)| {
+                    let file = self.readable(&file, &files.key(&name));
+                    (name.into(), file)
+                })
+                .collect(),
+            on_failure: match filter.on_failure {
+                wire::OnFailure::Deny => FailurePolicy::Deny,
+                wire::OnFailure::Allow => FailurePolicy::Allow,
+            },
+            limits: FilterLimits {
+                memory_bytes_max: filter.limits.memory.0,
+                deadline: filter.limits.deadline.0,
+                host_calls_max: filter.limits.host_calls,
+                table_entries_max: filter.limits.table_entries as usize,
+            },
+        }
+    }
+
+    fn source(&mut self, filter: &wire::Filter, path: &Path) -> FilterSource {
+        match (&filter.shipped, &filter.wasm) {
+            (Some(name), None) => {
+                if !shipped_filters().contains(&name.as_str()) {
+                    let help = nearest::help(name, shipped_filters().iter().copied());
+                    self.note(&path.key("use"), format!("no filter '{name}' ships with Belay"), Some(help));
+                }
+                FilterSource::Shipped(name.as_str().into())
+            }
+            (None, Some(file)) => FilterSource::File(self.readable(file, &path.key("wasm"))),
+            (Some(_), Some(file)) => {
+                let help = "'use' is for filters that ship with Belay, 'wasm' for files: remove one".to_owned();
+                self.note(&path.key("wasm"), "'use' and 'wasm' are both given".to_owned(), Some(help));
+                FilterSource::File(file.into())
+            }
+            (None, None) => {
+                // What the walk has cut out was there, and is noted already.
+                let is_there = ["use", "wasm"].iter().any(|key| self.was_noted(&path.key(key)));
+                if !is_there {
+                    let help =
+                        "write 'use: rate-limit' for a filter that ships with Belay, or 'wasm: ./file.wasm'".to_owned();
+                    self.note_key(path, "missing field 'use' or 'wasm'".to_owned(), Some(help));
+                }
+                FilterSource::Shipped("".into())
+            }
+        }
+    }
+}

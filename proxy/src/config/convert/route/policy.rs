@@ -1,0 +1,115 @@
+//! `routes[].heartbeat` and `routes[].hold`.
+
+use std::time::Duration;
+
+use crate::config::convert::Convert;
+use crate::config::path::Path;
+use crate::config::scalar::Time;
+use crate::config::wire;
+use crate::dataplane::heartbeat::{Answerer, HeartbeatPolicy, PingPolicy, Probe};
+use crate::dataplane::hold::{Backoff, HoldPolicy, Replay, Unconfirmed};
+use crate::dataplane::message::Message;
+
+impl Convert<'_> {
+    pub(super) fn heartbeat(&mut self, heartbeat: wire::Heartbeat, path: &Path) -> HeartbeatPolicy {
+        let mut websocket = PingPolicy::PassOn;
+        let mut answer: Vec<Answerer> = Vec::new();
+        for (index, kind) in heartbeat.answer.into_iter().enumerate() {
+            let path = path.key("answer").item(index);
+            match kind {
+                wire::Answer::Websocket => websocket = PingPolicy::Answer,
+                wire::Answer::Text(wire::TextHeartbeat { ping, pong }) => {
+                    let is_known = answer.iter().any(|Answerer::Text { ping: other, .. }| **other == *ping);
+                    if is_known {
+                        let help = "the first answer is the one that is given: remove this one".to_owned();
+                        self.note(&path, format!("'{ping}' is answered twice"), Some(help));
+                    }
+                    answer.push(Answerer::Text { ping: ping.into(), pong: pong.into() });
+                }
+            }
+        }
+        let probe = match heartbeat.probe {
+            wire::ProbeOrOff::Off(_) => None,
+            wire::ProbeOrOff::Probe(probe) => Some(self.probe(&probe, &path.key("probe"))),
+        };
+        HeartbeatPolicy { answer, websocket, probe }
+    }
+
+    fn probe(&mut self, probe: &wire::Probe, path: &Path) -> Probe {
+        if probe.timeout.0 > probe.every.0 && !self.was_noted(path) {
+            let message = format!("a timeout of {} is longer than every, {}", probe.timeout, probe.every);
+            let help = "a client would be asked again before it is given up: lower timeout or raise every".to_owned();
+            self.note(&path.key("timeout"), message, Some(help));
+        }
+        Probe { every: probe.every.0, timeout: probe.timeout.0 }
+    }
+
+    pub(super) fn hold(&mut self, hold: wire::HoldOrOff, path: &Path) -> HoldPolicy {
+        let hold = match hold {
+            wire::HoldOrOff::Off(_) => return HoldPolicy { time_max: Duration::ZERO, ..HoldPolicy::default() },
+            wire::HoldOrOff::Hold(hold) => *hold,
+        };
+        let (replay_bytes, buffer) = (path.key("replay").key("bytes"), path.key("buffer"));
+        if hold.replay.bytes.0 > hold.buffer.0 && !self.was_noted(&replay_bytes) && !self.was_noted(&buffer) {
+            let message = format!("{} is more than hold.buffer, {}", hold.replay.bytes, hold.buffer);
+            let help = "what is replayed goes through the buffer: lower this or raise hold.buffer".to_owned();
+            self.note(&replay_bytes, message, Some(help));
+        }
+        let mut codes: Vec<u16> = Vec::new();
+        for (index, code) in hold.codes.iter().map(|code| code.0).enumerate() {
+            if codes.contains(&code) {
+                self.note(&path.key("codes").item(index), format!("the code {code} is given twice"), None);
+            }
+            codes.push(code);
+        }
+        HoldPolicy {
+            time_max: hold.time.0,
+            bytes_max: hold.buffer.0,
+            redial: self.redial(&hold.redial, &path.key("redial")),
+            codes,
+            replay: Replay { first: hold.replay.first, bytes_max: hold.replay.bytes.0, swallow: hold.replay.swallow },
+            unconfirmed: match hold.unconfirmed {
+                wire::Unconfirmed::Report => Unconfirmed::Report,
+                wire::Unconfirmed::Resend => Unconfirmed::Resend,
+            },
+            confirm_after: hold.confirm_after.0,
+            notice_holding: hold.notice.holding.map(Message::text),
+            notice_bound: hold.notice.bound.map(Message::text),
+            close_code: hold.close_code.0,
+        }
+    }
+
+    fn redial(&mut self, redial: &wire::Redial, path: &Path) -> Backoff {
+        let attempts_max = redial.attempts;
+        let (word, other, strays) = match redial.backoff {
+            wire::Backoff::Fixed => ("fixed", "exponential", &[("from", redial.from), ("to", redial.to)][..]),
+            wire::Backoff::Exponential => ("exponential", "fixed", &[("every", redial.every)][..]),
+        };
+        for (name, _) in strays.iter().filter(|(_, given)| given.is_some()) {
+            let help = format!("'{name}' belongs to 'backoff: {other}'; this is 'backoff: {word}'");
+            self.note_key(&path.key(name), format!("'{name}' has no meaning here"), Some(help));
+        }
+        match (redial.backoff, redial.every) {
+            (wire::Backoff::Fixed, Some(Time(every))) => Backoff::Fixed { every, attempts_max },
+            (wire::Backoff::Fixed, None) => {
+                if !self.was_noted(&path.key("every")) {
+                    let help = "every: the wait between two attempts, such as 1s".to_owned();
+                    self.note(path, "missing field 'every'".to_owned(), Some(help));
+                }
+                Backoff::default()
+            }
+            (wire::Backoff::Exponential, _) => self.exponential(redial, path),
+        }
+    }
+
+    fn exponential(&mut self, redial: &wire::Redial, path: &Path) -> Backoff {
+        let from = redial.from.map_or(Backoff::FROM, |Time(from)| from);
+        let to = redial.to.map_or(Backoff::TO, |Time(to)| to);
+        if from > to && !self.was_noted(path) {
+            let at = if redial.from.is_some() { "from" } else { "to" };
+            let message = format!("the first ceiling, {}, is above the last, {}", Time(from), Time(to));
+            self.note(&path.key(at), message, Some("lower 'from' or raise 'to'".to_owned()));
+        }
+        Backoff::Exponential { from, to, attempts_max: redial.attempts }
+    }
+}

@@ -1,0 +1,152 @@
+//! The file's shape, as serde and schemars see it. The defaults are those of the validated types, so that there is one
+//! place for each; the doc comments are the schema's descriptions and docs/configuration.md: what an option means, and in a
+//! second paragraph when to change it.
+//!
+//! Everything has a default here, also what must be given: that it is missing is found by the walk over the schema, and
+//! with a default the rest of a file can still be read and checked.
+
+mod filter;
+mod route;
+mod telemetry;
+
+pub(super) use filter::*;
+pub(super) use route::*;
+pub(super) use telemetry::*;
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::scalar::{Address, CloseCode, Size, Time, TimeOrZero};
+use crate::dataplane::route as validated;
+
+/// Keys that begin with `x-` are ignored: a place for YAML anchors.
+#[derive(Deserialize, Serialize, JsonSchema, Default, Debug)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(title = "Belay's configuration", rename = "Configuration")]
+#[schemars(extend("required" = ["listeners", "routes"], "patternProperties" = { "^x-": true }))]
+pub(super) struct File {
+    /// Where clients connect.
+    #[schemars(length(min = 1))]
+    pub(super) listeners: Vec<Listener>,
+    /// Which requests go where, and how their sessions are treated. The most specific route that matches is taken: an exact
+    /// path before a prefix, a longer prefix before a shorter one; then the one with more conditions, then the first.
+    #[schemars(length(min = 1))]
+    pub(super) routes: Vec<Route>,
+    /// Filters by the name that routes give them. Each is either `use`, one that ships with Belay, or `wasm`, a file.
+    pub(super) filters: BTreeMap<String, Filter>,
+    /// Bounds on the process as a whole.
+    pub(super) limits: Limits,
+    /// How the process goes away on SIGTERM.
+    pub(super) drain: Drain,
+    /// Threads that carry sessions. Without it, one for each processor that the process may use.
+    ///
+    /// Set it where a container has fewer processors than the machine shows.
+    #[schemars(range(min = 1, max = 1024))]
+    pub(super) workers: Option<u32>,
+    /// A folder for compiled filters, made if it is not there. Without it, filters are compiled at each start.
+    ///
+    /// Set it when filters are large: those made from JavaScript or Python take seconds to compile.
+    pub(super) filter_cache: Option<String>,
+    /// The port for operators: liveness, readiness, metrics. Without it there is none.
+    pub(super) admin: Option<Admin>,
+    /// Traces and logs.
+    pub(super) telemetry: Telemetry,
+}
+
+/// One address that clients connect to.
+#[derive(Deserialize, Serialize, JsonSchema, Default, Debug)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(extend("required" = ["address"]))]
+pub(super) struct Listener {
+    /// The IP address and port. 0.0.0.0 is every IPv4 address, [::] every address; port 0 lets the system choose.
+    pub(super) address: Option<Address>,
+    /// What clients of this listener may do.
+    pub(super) limits: ListenerLimits,
+}
+
+/// What one listener lets its clients do.
+#[derive(Deserialize, Serialize, JsonSchema, Debug)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct ListenerLimits {
+    /// The longest from a connection's first byte to the end of its request's head. Slower clients are closed.
+    ///
+    /// Raise it for clients on very poor networks.
+    pub(super) handshake_timeout: Time,
+    /// The most that the request line and the headers may take together; more is answered with 431. At least 8KiB.
+    ///
+    /// Raise it when large cookies or tokens come in headers.
+    pub(super) header_bytes: Size,
+    /// The most headers of one request; more is answered with 431.
+    #[schemars(range(min = 1, max = 10_000))]
+    pub(super) headers: u32,
+    /// The most connections open at a time; further ones are closed at once.
+    ///
+    /// Keep it below the process's file limit; each session takes two.
+    #[schemars(range(min = 1))]
+    pub(super) connections: u32,
+}
+
+/// Bounds on the process as a whole.
+#[derive(Deserialize, Serialize, JsonSchema, Debug)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Limits {
+    /// The most payload kept for all sessions together, in both directions. A session that needs more is closed.
+    ///
+    /// Set it to what the container's memory leaves, about half; raise it if the count of lost messages names this limit.
+    pub(super) held_bytes: Size,
+}
+
+/// How the process goes away.
+#[derive(Deserialize, Serialize, JsonSchema, Debug)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Drain {
+    /// Sessions are closed one by one over this time, so that their clients do not come back all at once.
+    ///
+    /// Raise it for many sessions, and the pod's terminationGracePeriodSeconds with it.
+    pub(super) over: TimeOrZero,
+    /// The code that they are closed with.
+    ///
+    /// Change it when clients take another code as the sign to come back.
+    pub(super) close_code: CloseCode,
+}
+
+/// The port for operators.
+#[derive(Deserialize, Serialize, JsonSchema, Default, Debug)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(extend("required" = ["address"]))]
+pub(super) struct Admin {
+    /// The IP address and port. Do not give it to the world: it has no password.
+    pub(super) address: Option<Address>,
+}
+
+impl Default for ListenerLimits {
+    fn default() -> Self {
+        let limits = validated::ListenerLimits::default();
+        Self {
+            handshake_timeout: Time(limits.handshake_timeout),
+            header_bytes: Size(limits.header_bytes_max),
+            headers: count(limits.headers_max),
+            connections: count(limits.connections_max),
+        }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { held_bytes: Size(validated::Limits::default().held_bytes_max) }
+    }
+}
+
+impl Default for Drain {
+    fn default() -> Self {
+        let drain = validated::Drain::default();
+        Self { over: TimeOrZero(drain.over), close_code: CloseCode(drain.close_code) }
+    }
+}
+
+/// Counts are 32 bits wide in the file, on every machine.
+fn count(number: usize) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}

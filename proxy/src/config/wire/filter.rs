@@ -1,0 +1,78 @@
+//! `filters`.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::count;
+use crate::config::scalar::{Size, Time};
+use crate::dataplane::route as validated;
+
+/// A filter: a WASM component that sees each event of the sessions whose route names it.
+#[derive(Deserialize, Serialize, JsonSchema, Default, Debug)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(extend("oneOf" = [{ "required": ["use"] }, { "required": ["wasm"] }]))]
+pub(in crate::config) struct Filter {
+    /// The name of a filter that ships with Belay.
+    #[serde(rename = "use")]
+    pub(in crate::config) shipped: Option<String>,
+    /// The file of a component, relative to this file.
+    pub(in crate::config) wasm: Option<String>,
+    /// What the filter itself is told; see the filter's own page.
+    pub(in crate::config) config: serde_json::Value,
+    /// Files that the filter may read, by the name it knows them under, relative to this file.
+    pub(in crate::config) files: BTreeMap<String, String>,
+    /// What happens to an event when the filter fails: it traps, or takes too long.
+    ///
+    /// `allow` is for filters that the service can do without. Never for those that guard it.
+    pub(in crate::config) on_failure: OnFailure,
+    /// What one instance of the filter may use.
+    pub(in crate::config) limits: FilterLimits,
+}
+
+/// What a failure of the filter means to the event it failed on.
+#[derive(Deserialize, Serialize, JsonSchema, Clone, Copy, Default, Debug)]
+#[serde(rename_all = "kebab-case")]
+pub(in crate::config) enum OnFailure {
+    /// A handshake is refused with 503, a message closes its session with 1011.
+    #[default]
+    Deny,
+    /// As if the filter were not there.
+    Allow,
+}
+
+/// What one instance of a filter may use. Each worker has one instance of each filter.
+#[derive(Deserialize, Serialize, JsonSchema, Debug)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(rename = "FilterLimits")]
+pub(in crate::config) struct FilterLimits {
+    /// Its linear memory.
+    ///
+    /// Raise it for filters written in JavaScript or Python, whose runtimes need more.
+    pub(in crate::config) memory: Size,
+    /// The longest for one event. It keeps the other sessions of its worker waiting.
+    ///
+    /// Raise it with care, for filters that compute much, such as signatures by RSA.
+    pub(in crate::config) deadline: Time,
+    /// The most calls to the host in one event.
+    #[schemars(range(min = 1))]
+    pub(in crate::config) host_calls: u32,
+    /// The most keys in one of its limiters, and the most entries in its store.
+    ///
+    /// Raise it above the number of users who are online at a time, if limits are kept by user.
+    #[schemars(range(min = 1))]
+    pub(in crate::config) table_entries: u32,
+}
+
+impl Default for FilterLimits {
+    fn default() -> Self {
+        let limits = validated::FilterLimits::default();
+        Self {
+            memory: Size(limits.memory_bytes_max),
+            deadline: Time(limits.deadline),
+            host_calls: limits.host_calls_max,
+            table_entries: count(limits.table_entries_max),
+        }
+    }
+}

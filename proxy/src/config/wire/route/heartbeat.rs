@@ -1,0 +1,76 @@
+//! `routes[].heartbeat`.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::Off;
+use crate::config::scalar::Time;
+use crate::dataplane::heartbeat as validated;
+
+/// Heartbeats, answered here and kept from the backend.
+#[derive(Deserialize, Serialize, JsonSchema, Debug)]
+#[serde(default, deny_unknown_fields)]
+pub(in crate::config) struct Heartbeat {
+    /// Which heartbeats of the client are answered. A list without `websocket` passes ping frames on to the other side.
+    ///
+    /// Add `text` for clients that send heartbeats as messages.
+    pub(in crate::config) answer: Vec<Answer>,
+    /// Pings to silent clients, to find the dead. `off` asks nobody.
+    pub(in crate::config) probe: ProbeOrOff,
+}
+
+/// One kind of heartbeat.
+#[derive(Deserialize, Serialize, JsonSchema, Debug)]
+#[serde(rename_all = "kebab-case")]
+pub(in crate::config) enum Answer {
+    /// WebSocket ping frames.
+    Websocket,
+    /// Text messages.
+    Text(TextHeartbeat),
+}
+
+/// A text message that is a heartbeat, and its answer.
+#[derive(Deserialize, Serialize, JsonSchema, Default, Debug)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(extend("required" = ["ping", "pong"]))]
+pub(in crate::config) struct TextHeartbeat {
+    /// What the client says, exactly.
+    pub(in crate::config) ping: String,
+    /// What it hears.
+    pub(in crate::config) pong: String,
+}
+
+/// Pings to silent clients, or none.
+#[derive(Deserialize, Serialize, JsonSchema, Debug)]
+#[serde(untagged)]
+pub(in crate::config) enum ProbeOrOff {
+    /// Nobody is asked.
+    Off(Off),
+    /// Silent clients are asked.
+    Probe(Probe),
+}
+
+/// Pings to silent clients.
+#[derive(Deserialize, Serialize, JsonSchema, Debug)]
+#[serde(default, deny_unknown_fields)]
+pub(in crate::config) struct Probe {
+    /// The silence after which a client is asked.
+    ///
+    /// Raise it to save phones' batteries; keep it under the idle timeout of every balancer in between.
+    pub(in crate::config) every: Time,
+    /// The silence after asking at which it is taken for dead and closed. Not longer than `every`.
+    pub(in crate::config) timeout: Time,
+}
+
+impl Default for Heartbeat {
+    fn default() -> Self {
+        Self { answer: vec![Answer::Websocket], probe: ProbeOrOff::Probe(Probe::default()) }
+    }
+}
+
+impl Default for Probe {
+    fn default() -> Self {
+        let probe = validated::Probe::default();
+        Self { every: Time(probe.every), timeout: Time(probe.timeout) }
+    }
+}

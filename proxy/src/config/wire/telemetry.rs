@@ -1,0 +1,137 @@
+//! `telemetry`.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::config::scalar::{HttpUrl, Time};
+use crate::config::telemetry as validated;
+
+/// Traces and logs.
+#[derive(Deserialize, Serialize, JsonSchema, Debug)]
+#[serde(default, deny_unknown_fields)]
+pub(in crate::config) struct Telemetry {
+    /// What traces call this service.
+    ///
+    /// Set it to the name of the application that Belay stands in front of, with `-belay` after it.
+    pub(in crate::config) service_name: String,
+    /// Further attributes of the resource, as OpenTelemetry calls it: `deployment.environment.name: staging`.
+    pub(in crate::config) resource: BTreeMap<String, String>,
+    /// The collector that traces are sent to. Without it none are sent.
+    pub(in crate::config) otlp: Option<Otlp>,
+    /// How much is traced.
+    pub(in crate::config) sample: Sample,
+    /// What is logged to standard error, and how.
+    pub(in crate::config) log: Log,
+}
+
+/// A collector of traces.
+#[derive(Deserialize, Serialize, JsonSchema, Debug)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(extend("required" = ["endpoint"]))]
+pub(in crate::config) struct Otlp {
+    /// Its URL. For `http` the path /v1/traces is added if there is none.
+    pub(in crate::config) endpoint: Option<HttpUrl>,
+    /// How to speak to it.
+    pub(in crate::config) protocol: Protocol,
+    /// Headers of each request, for collectors that ask who sends.
+    pub(in crate::config) headers: BTreeMap<String, String>,
+    /// The longest for one export.
+    pub(in crate::config) timeout: Time,
+}
+
+/// How to speak to a collector.
+#[derive(Deserialize, Serialize, JsonSchema, Clone, Copy, Default, Debug)]
+#[serde(rename_all = "kebab-case")]
+pub(in crate::config) enum Protocol {
+    /// OTLP over gRPC, on port 4317 by custom.
+    #[default]
+    Grpc,
+    /// OTLP over HTTP in protobuf, on port 4318 by custom.
+    Http,
+}
+
+/// How much is traced, where the client has not decided it.
+#[derive(Deserialize, Serialize, JsonSchema, Debug)]
+#[serde(default, deny_unknown_fields)]
+pub(in crate::config) struct Sample {
+    /// The share of sessions, from 0 to 1.
+    ///
+    /// Lower it when the collector has too much to do.
+    #[schemars(range(min = 0, max = 1))]
+    pub(in crate::config) sessions: f64,
+    /// The share of messages in those sessions, from 0 to 1.
+    ///
+    /// Raise it to 0.01 or so to see what single messages wait for.
+    #[schemars(range(min = 0, max = 1))]
+    pub(in crate::config) messages: f64,
+}
+
+/// What is logged to standard error, and how.
+#[derive(Deserialize, Serialize, JsonSchema, Default, Debug)]
+#[serde(default, deny_unknown_fields)]
+pub(in crate::config) struct Log {
+    /// The least important that is logged.
+    pub(in crate::config) level: Level,
+    /// How lines look. Without it, `pretty` on a terminal and `json` elsewhere.
+    pub(in crate::config) format: Option<Format>,
+}
+
+/// How important a line is.
+#[derive(Deserialize, Serialize, JsonSchema, Clone, Copy, Default, Debug)]
+#[serde(rename_all = "kebab-case")]
+pub(in crate::config) enum Level {
+    /// Somebody should look.
+    Error,
+    /// Something may be wrong.
+    Warn,
+    /// What an operator wants to know.
+    #[default]
+    Info,
+    /// Each session's life.
+    Debug,
+    /// Each event; builds for release leave it out.
+    Trace,
+}
+
+/// How lines look.
+#[derive(Deserialize, Serialize, JsonSchema, Clone, Copy, Debug)]
+#[serde(rename_all = "kebab-case")]
+pub(in crate::config) enum Format {
+    /// One JSON object a line.
+    Json,
+    /// For people.
+    Pretty,
+}
+
+impl Default for Telemetry {
+    fn default() -> Self {
+        let telemetry = validated::Telemetry::default();
+        Self {
+            service_name: telemetry.service_name.into(),
+            resource: BTreeMap::new(),
+            otlp: None,
+            sample: Sample::default(),
+            log: Log::default(),
+        }
+    }
+}
+
+impl Default for Otlp {
+    fn default() -> Self {
+        Self {
+            endpoint: None,
+            protocol: Protocol::default(),
+            headers: BTreeMap::new(),
+            timeout: Time(validated::Otlp::TIMEOUT),
+        }
+    }
+}
+
+impl Default for Sample {
+    fn default() -> Self {
+        let sample = validated::Sample::default();
+        Self { sessions: sample.sessions, messages: sample.messages }
+    }
+}
