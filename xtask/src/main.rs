@@ -1,4 +1,10 @@
 //! `cargo xtask <task>`: what a developer of Belay runs. Each task is a module; this file only chooses.
+//!
+//! It has next to no dependencies: the first command that a newcomer runs must not wait for the tool that runs it.
+
+mod child;
+mod demo;
+mod workspace;
 
 use std::process::ExitCode;
 
@@ -9,16 +15,20 @@ const USAGE: &str = "\
 usage: cargo xtask <task>
 
 tasks:
+  demo      build Belay and a small chat, start both, and say what to open (--help: its options)
 ";
 
 fn main() -> ExitCode {
-    let mut arguments = std::env::args().skip(1);
-    let outcome: Outcome = match arguments.next().as_deref() {
-        None | Some("help" | "--help" | "-h") => {
+    let mut arguments = std::env::args_os().skip(1);
+    let task = arguments.next().unwrap_or_else(|| "help".into());
+    let outcome: Outcome = match task.to_string_lossy().as_ref() {
+        "help" | "--help" | "-h" => {
             print!("{USAGE}");
             Ok(())
         }
-        Some(unknown) => Err(format!("there is no task '{unknown}'\n\n{USAGE}")),
+        "demo" => demo::run(lexopt::Parser::from_args(arguments)),
+        child::TASK => child::become_program(arguments),
+        unknown => Err(format!("there is no task '{unknown}'\n\n{USAGE}")),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,0 +1,96 @@
+//! `cargo xtask demo`: builds Belay and the chat of `examples/chat`, starts both, brings the chat back whenever it
+//! crashes, and ends both with itself.
+
+mod ports;
+mod scene;
+
+use std::path::Path;
+use std::process::Stdio;
+use std::time::Instant;
+
+use crate::{Outcome, workspace};
+use ports::Ports;
+use scene::Scene;
+
+const USAGE: &str = "\
+usage: cargo xtask demo [--port PORT] [--fresh]
+
+  --port PORT  where to open the page (default 8080)
+  --fresh      forget what was said in earlier demos
+";
+
+/// The port of the page, unless another is asked for.
+const PORT: u16 = 8080;
+
+struct Options {
+    port: u16,
+    fresh: bool,
+}
+
+/// Runs the demo until it is interrupted.
+pub(crate) fn run(parser: lexopt::Parser) -> Outcome {
+    let Some(options) = options(parser).map_err(|error| format!("{error}\n\n{USAGE}"))? else {
+        print!("{USAGE}");
+        return Ok(());
+    };
+    let interrupted = scene::interrupts()?;
+    let ports = Ports::choose(options.port)?;
+    build()?;
+    let folder = workspace::target().join("demo");
+    if options.fresh && folder.exists() {
+        std::fs::remove_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    }
+    std::fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    Scene::open(&folder, ports, interrupted)?.play()
+}
+
+fn options(mut parser: lexopt::Parser) -> Result<Option<Options>, lexopt::Error> {
+    use lexopt::ValueExt;
+
+    let mut options = Options { port: PORT, fresh: false };
+    while let Some(argument) = parser.next()? {
+        match argument {
+            lexopt::Arg::Long("port") => options.port = parser.value()?.parse()?,
+            lexopt::Arg::Long("fresh") => options.fresh = true,
+            lexopt::Arg::Long("help") | lexopt::Arg::Short('h') => return Ok(None),
+            _ => return Err(argument.unexpected()),
+        }
+    }
+    Ok(Some(options))
+}
+
+fn build() -> Outcome {
+    if workspace::on_path("cc").is_none() {
+        return Err(
+            "there is no `cc` on PATH, and Rust needs it to link (on Debian: apt-get install build-essential; on \
+                    macOS: xcode-select --install)"
+                .into(),
+        );
+    }
+    let first = !workspace::program("belay").exists();
+    println!(
+        "building Belay and the chat{}",
+        match first {
+            true => ": the first time this takes about four minutes on two cores, most of it the WASM compiler",
+            false => "",
+        }
+    );
+    let began = Instant::now();
+    let status = workspace::cargo()
+        .args(["build", "--locked", "--package", "belay", "--package", "chat", "--bins"])
+        .stdin(Stdio::null())
+        .status()
+        .map_err(|error| format!("cannot run cargo: {error}"))?;
+    if !status.success() {
+        return Err("the build failed; what is missing stands above".into());
+    }
+    for name in ["belay", "chat"] {
+        require(&workspace::program(name))?;
+    }
+    println!("built in {:.0} s", began.elapsed().as_secs_f64());
+    Ok(())
+}
+
+fn require(file: &Path) -> Outcome {
+    if file.exists() { Ok(()) } else { Err(format!("cargo built no {}", file.display())) }
+}
