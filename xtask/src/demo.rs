@@ -36,7 +36,7 @@ pub(crate) fn run(parser: lexopt::Parser) -> Outcome {
     let interrupted = scene::interrupts()?;
     let ports = Ports::choose(options.port)?;
     build()?;
-    let folder = workspace::target().join("demo");
+    let folder = workspace::target().join("demo").join(options.port.to_string());
     if options.fresh && folder.exists() {
         std::fs::remove_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
     }

@@ -4,6 +4,7 @@
 
 mod child;
 mod demo;
+mod test;
 mod workspace;
 
 use std::process::ExitCode;
@@ -16,6 +17,7 @@ usage: cargo xtask <task>
 
 tasks:
   demo      build Belay and a small chat, start both, and say what to open (--help: its options)
+  test      run every test there is (--help: one step alone)
 ";
 
 fn main() -> ExitCode {
@@ -27,6 +29,7 @@ fn main() -> ExitCode {
             Ok(())
         }
         "demo" => demo::run(lexopt::Parser::from_args(arguments)),
+        "test" => test::run(lexopt::Parser::from_args(arguments)),
         child::TASK => child::become_program(arguments),
         unknown => Err(format!("there is no task '{unknown}'\n\n{USAGE}")),
     };

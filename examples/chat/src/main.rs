@@ -5,6 +5,7 @@
 //! it was.
 
 mod journal;
+mod knock;
 mod outage;
 mod room;
 mod socket;
@@ -15,6 +16,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -74,26 +76,35 @@ fn run(arguments: Arguments) -> Result<(), Error> {
 
 async fn serve(arguments: Arguments) -> Result<(), Error> {
     let chat = Arc::new(Chat { rooms: Rooms::open(&arguments.data)?, outage: Outage::default() });
-    let listener = TcpListener::bind(arguments.listen).await.map_err(|e| format!("{}: {e}", arguments.listen))?;
-    say(&format!("chat on http://{}", listener.local_addr()?));
+    loop {
+        let listener = TcpListener::bind(arguments.listen).await.map_err(|e| format!("{}: {e}", arguments.listen))?;
+        say(&format!("chat on http://{}", listener.local_addr()?));
+        let time = tokio::select! {
+            never = accept(&chat, &listener) => never,
+            time = chat.outage.begun() => time,
+        };
+        drop(listener);
+        say(&format!("out for {} s", time.as_secs()));
+        tokio::time::sleep(time).await;
+    }
+}
+
+async fn accept(chat: &Arc<Chat>, listener: &TcpListener) -> Duration {
     loop {
         let Ok((stream, _)) = listener.accept().await else {
             // Out of files, most likely: wait for some to be closed.
-            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+            tokio::time::sleep(Duration::from_millis(100)).await;
             continue;
         };
-        if chat.outage.lasts() {
-            continue;
-        }
-        let chat = Arc::clone(&chat);
+        let chat = Arc::clone(chat);
         tokio::spawn(async move {
-            let ended = chat.outage.begun();
+            let outage = chat.outage.begun();
             let service = service_fn(|request| web::answer(Arc::clone(&chat), request));
             let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service).with_upgrades();
             tokio::select! {
                 // A client that broke off is no news.
                 _ = connection => {}
-                () = ended => {}
+                _ = outage => {}
             }
         });
     }

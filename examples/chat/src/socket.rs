@@ -60,11 +60,11 @@ pub(crate) async fn serve(chat: Arc<Chat>, upgrade: OnUpgrade, visitor: Visitor)
     let config =
         WebSocketConfig::default().max_message_size(Some(MESSAGE_BYTES_MAX)).max_frame_size(Some(MESSAGE_BYTES_MAX));
     let mut socket = WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Server, Some(config)).await;
-    let cut = chat.outage.begun();
+    let outage = chat.outage.begun();
     tokio::select! {
         // Nobody waits for how a client went away.
         _ = talk(&chat, &mut socket, &visitor) => {}
-        () = cut => {}
+        _ = outage => {}
     }
 }
 

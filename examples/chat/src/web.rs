@@ -10,11 +10,12 @@ use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::header::{
-    CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, UPGRADE,
+    CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HOST, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, UPGRADE,
 };
 use hyper::{Method, Request, Response, StatusCode};
 use sha1::{Digest, Sha1};
 
+use crate::knock;
 use crate::outage::Outage;
 use crate::room::Rooms;
 use crate::socket::{self, Visitor};
@@ -53,6 +54,13 @@ pub(crate) async fn answer(chat: Arc<Chat>, request: Request<Incoming>) -> Resul
             None => {
                 text(StatusCode::BAD_REQUEST, "text/plain", "a name of 1 to 32 letters, digits, - or _ is needed\n")
             }
+        },
+        (&Method::GET, "/knock") => match port(&request) {
+            Some(port) => match knock::knock(port).await.as_ref().map(serde_json::to_string) {
+                Some(Ok(heard)) => text(StatusCode::OK, "application/json", heard),
+                _ => text(StatusCode::BAD_GATEWAY, "text/plain", "there was no answer\n"),
+            },
+            None => text(StatusCode::BAD_REQUEST, "text/plain", "a port is needed in Host\n"),
         },
         (&Method::GET, "/chat") => upgrade(chat, request),
         (&Method::POST, "/crash") => {
@@ -105,6 +113,11 @@ fn upgrade(chat: Arc<Chat>, mut request: Request<Incoming>) -> Answer {
 fn parameter(request: &Request<Incoming>, name: &str) -> Option<String> {
     let pairs = request.uri().query()?.split('&').filter_map(|pair| pair.split_once('='));
     pairs.into_iter().find(|(key, _)| *key == name).map(|(_, value)| value.to_owned())
+}
+
+/// The port that the client knows us by.
+fn port(request: &Request<Incoming>) -> Option<u16> {
+    request.headers().get(HOST)?.to_str().ok()?.rsplit_once(':')?.1.parse().ok()
 }
 
 /// A name that can stand in a token, a header and a page as it is.

@@ -1,3 +1,5 @@
+//! What the spans of the data path carry.
+
 use super::context::Sampled;
 use super::*;
 use crate::dataplane::message::{Direction, MessageKind};

@@ -1,3 +1,5 @@
+//! Precedence, each rule by an example.
+
 use std::time::Duration;
 
 use http::{HeaderName, HeaderValue};

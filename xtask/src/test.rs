@@ -1,0 +1,122 @@
+//! `cargo xtask test`: every test there is, one step after the other, also when one fails; then what came of each, what
+//! was not run and why, and the counts.
+
+mod browser;
+mod report;
+mod tools;
+
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+
+use crate::{Outcome, workspace};
+use report::{Counts, Report, Verdict};
+
+const USAGE: &str = "\
+usage: cargo xtask test [STEP…]
+
+Without steps, all of them are run: ";
+
+/// A part of the whole, by name.
+struct Step {
+    name: &'static str,
+    run: fn() -> Verdict,
+}
+
+const STEPS: [Step; 6] = [
+    Step { name: "format", run: format },
+    Step { name: "clippy", run: clippy },
+    Step { name: "tests", run: tests },
+    Step { name: "fuzz-targets", run: fuzz_targets },
+    Step { name: "browser", run: browser::run },
+    Step { name: "licences", run: licences },
+];
+
+/// Runs the steps that were asked for, or all.
+pub(crate) fn run(mut parser: lexopt::Parser) -> Outcome {
+    let names: Vec<&str> = STEPS.iter().map(|step| step.name).collect();
+    let usage = format!("{USAGE}{}\n", names.join(", "));
+    let mut wanted = Vec::new();
+    while let Some(argument) = parser.next().map_err(|error| error.to_string())? {
+        match argument {
+            lexopt::Arg::Value(name) if names.iter().any(|known| name == **known) => wanted.push(name),
+            lexopt::Arg::Long("help") | lexopt::Arg::Short('h') => {
+                print!("{usage}");
+                return Ok(());
+            }
+            other => return Err(format!("{}\n\n{usage}", other.unexpected())),
+        }
+    }
+    let mut report = Report::start();
+    for step in &STEPS {
+        if wanted.is_empty() || wanted.iter().any(|name| name == step.name) {
+            report.step(step.name, step.run);
+        }
+    }
+    report.end()
+}
+
+fn format() -> Verdict {
+    one(workspace::cargo().args(["fmt", "--all", "--check"]))
+}
+
+fn clippy() -> Verdict {
+    one(workspace::cargo().args(["clippy", "--locked", "--workspace", "--all-targets", "--", "--deny", "warnings"]))
+}
+
+/// Everything that is a Rust test: unit, whole-process and documentation tests, with the tools that some of them talk to.
+fn tests() -> Verdict {
+    tools::install();
+    let mut cargo = workspace::cargo();
+    cargo.args(["test", "--locked", "--workspace", "--no-fail-fast"]);
+    cargo.env("BELAY_TEST_TOOLS", tools::folder()).stdin(Stdio::null()).stdout(Stdio::piped());
+    let mut child = match cargo.spawn() {
+        Ok(child) => child,
+        Err(error) => return Verdict::failed(&format!("cannot run cargo: {error}")),
+    };
+    let mut counts = Counts::default();
+    if let Some(output) = child.stdout.take() {
+        for line in BufReader::new(output).lines().map_while(Result::ok) {
+            counts.add_line(&line);
+            println!("{line}");
+        }
+    }
+    match child.wait() {
+        Ok(status) if status.success() => Verdict::Ran(counts),
+        // Something did not even compile.
+        _ if counts.failed == 0 => Verdict::Ran(Counts { failed: 1, ..counts }),
+        _ => Verdict::Ran(counts),
+    }
+}
+
+/// They are run by whoever looks for bugs; here it is enough that they compile.
+fn fuzz_targets() -> Verdict {
+    let manifest = workspace::root().join("proxy/fuzz/Cargo.toml");
+    one(workspace::cargo().args(["check", "--locked", "--manifest-path"]).arg(manifest))
+}
+
+/// Licences, sources, duplicates and known holes of the dependencies: `deny.toml`.
+fn licences() -> Verdict {
+    let Some(deny) = tools::cargo_deny() else {
+        return Verdict::NotRun("cargo-deny could not be installed, see above".into());
+    };
+    let check = |what: &[&str]| {
+        let mut command = Command::new(&deny);
+        command.current_dir(workspace::root()).args(["--workspace", "--all-features", "check"]).args(what);
+        command
+    };
+    let verdict = one(&mut check(&["bans", "licenses", "sources"]));
+    if !tools::fetch_advisories(&deny) {
+        report::not_run("advisories", "the RustSec database (github.com/rustsec/advisory-db) cannot be reached");
+        return verdict;
+    }
+    verdict.and(one(&mut check(&["--disable-fetch", "advisories"])))
+}
+
+/// A command that is one test.
+fn one(command: &mut Command) -> Verdict {
+    match command.stdin(Stdio::null()).status() {
+        Ok(status) if status.success() => Verdict::passed(),
+        Ok(status) => Verdict::failed(&status.to_string()),
+        Err(error) => Verdict::failed(&format!("cannot run {}: {error}", command.get_program().display())),
+    }
+}
