@@ -4,6 +4,7 @@
 
 mod child;
 mod demo;
+mod filters;
 mod test;
 mod workspace;
 
@@ -18,6 +19,7 @@ usage: cargo xtask <task>
 tasks:
   demo      build Belay and a small chat, start both, and say what to open (--help: its options)
   test      run every test there is (--help: one step alone)
+  filters   build the filters that ship with Belay (--help: its options)
 ";
 
 fn main() -> ExitCode {
@@ -30,6 +32,7 @@ fn main() -> ExitCode {
         }
         "demo" => demo::run(lexopt::Parser::from_args(arguments)),
         "test" => test::run(lexopt::Parser::from_args(arguments)),
+        "filters" => filters::run(arguments),
         child::TASK => child::become_program(arguments),
         unknown => Err(format!("there is no task '{unknown}'\n\n{USAGE}")),
     };
