@@ -5,6 +5,7 @@
 pub mod route;
 
 pub mod codec;
+pub mod forward;
 pub mod handshake;
 pub mod message;
 
