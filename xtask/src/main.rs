@@ -2,6 +2,7 @@
 //!
 //! It has next to no dependencies: the first command that a newcomer runs must not wait for the tool that runs it.
 
+mod bench;
 mod child;
 mod demo;
 mod filters;
@@ -18,6 +19,7 @@ usage: cargo xtask <task>
 
 tasks:
   demo      build Belay and a small chat, start both, and say what to open (--help: its options)
+  bench     measure Belay beside its peers (--help: how)
   test      run every test there is (--help: one step alone)
   filters   build the filters that ship with Belay (--help: its options)
 ";
@@ -30,6 +32,7 @@ fn main() -> ExitCode {
             print!("{USAGE}");
             Ok(())
         }
+        "bench" => bench::run(arguments),
         "demo" => demo::run(lexopt::Parser::from_args(arguments)),
         "test" => test::run(lexopt::Parser::from_args(arguments)),
         "filters" => filters::run(arguments),

@@ -49,7 +49,7 @@ impl Belay {
         belay
     }
 
-    /// One route, any path, to this backend; `extra` is more of the route, indented by four.
+    /// One route for everything to this backend; `extra` is more of the route, indented by four.
     pub async fn in_front_of(backend: SocketAddr, extra: &str) -> Self {
         Self::start(&route_to(backend, extra)).await
     }
@@ -125,7 +125,7 @@ impl Drop for Belay {
     }
 }
 
-/// A YAML with one route, any path, to this backend; `extra` is more of the route, indented by four.
+/// A YAML with one route for everything to this backend; `extra` is more of the route, indented by four.
 pub fn route_to(backend: SocketAddr, extra: &str) -> String {
     format!(
         "\
@@ -134,8 +134,7 @@ listeners:
 admin:
   address: {{admin}}
 routes:
-  - match: {{ path: / }}
-    backend: ws://{backend}
+  - backend: ws://{backend}
 {extra}"
     )
 }
