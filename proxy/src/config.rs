@@ -13,7 +13,6 @@ mod nearest;
 mod path;
 mod scalar;
 mod schema;
-mod telemetry;
 mod tree;
 mod walk;
 mod wire;
@@ -24,9 +23,9 @@ use std::path::{Path, PathBuf};
 
 pub use diagnostics::{Colour, Diagnostic, Diagnostics, Place};
 pub use schema::schema;
-pub use telemetry::{Log, LogFormat, Otlp, OtlpProtocol, Sample, Telemetry};
 
 use crate::dataplane::route::Dataplane;
+use crate::telemetry::Settings;
 
 /// A configuration that is known to make sense.
 #[derive(Clone, Debug)]
@@ -36,7 +35,7 @@ pub struct Config {
     /// The port for operators, if there is one.
     pub admin: Option<Admin>,
     /// Traces and logs.
-    pub telemetry: Telemetry,
+    pub telemetry: Settings,
     /// Threads that carry sessions; nothing: one for each processor.
     pub workers: Option<NonZeroUsize>,
     /// A folder for compiled filters.

@@ -8,5 +8,8 @@ pub mod time;
 pub mod dataplane;
 
 pub mod config;
+pub mod telemetry;
+
+pub mod admin;
 
 pub mod cli;

@@ -15,6 +15,7 @@ pub mod backend;
 pub mod belay;
 pub mod client;
 pub mod handshake;
+pub mod otlp;
 pub mod ports;
 pub mod process;
 pub mod tools;

@@ -1,35 +1,28 @@
 //! `telemetry`.
 
-use tracing::Level;
+use http::{HeaderName, HeaderValue};
 
 use super::Convert;
 use crate::config::path::Path;
-use crate::config::telemetry::{Log, LogFormat, Otlp, OtlpProtocol, Sample, Telemetry};
 use crate::config::wire;
+use crate::telemetry::{Log, LogFilter, LogFormat, Otlp, Protocol, Sample, Settings};
 
 impl Convert<'_> {
-    pub(super) fn telemetry(&mut self, telemetry: wire::Telemetry, path: &Path) -> Telemetry {
-        if telemetry.service_name.trim().is_empty() {
+    pub(super) fn telemetry(&mut self, telemetry: wire::Telemetry, path: &Path) -> Settings {
+        if telemetry.service_name.as_ref().is_some_and(|name| name.trim().is_empty()) {
             self.note(&path.key("service_name"), "must not be empty".to_owned(), None);
         }
         if telemetry.resource.contains_key("service.name") {
             let help = "telemetry.service_name says it".to_owned();
             self.note_key(&path.key("resource").key("service.name"), "is given twice".to_owned(), Some(help));
         }
-        let otlp = telemetry.otlp.and_then(|otlp| self.otlp(otlp, &path.key("otlp")));
-        Telemetry {
-            service_name: telemetry.service_name.into(),
+        Settings {
+            service_name: telemetry.service_name.map(Into::into),
             resource: telemetry.resource.into_iter().map(|(name, value)| (name.into(), value.into())).collect(),
-            otlp,
+            otlp: telemetry.otlp.map(|otlp| self.otlp(otlp, &path.key("otlp"))).unwrap_or_default(),
             sample: Sample { sessions: telemetry.sample.sessions, messages: telemetry.sample.messages },
             log: Log {
-                level: match telemetry.log.level {
-                    wire::Level::Error => Level::ERROR,
-                    wire::Level::Warn => Level::WARN,
-                    wire::Level::Info => Level::INFO,
-                    wire::Level::Debug => Level::DEBUG,
-                    wire::Level::Trace => Level::TRACE,
-                },
+                filter: LogFilter::at(telemetry.log.level.into()),
                 format: match telemetry.log.format {
                     Some(wire::Format::Json) => LogFormat::Json,
                     Some(wire::Format::Pretty) => LogFormat::Pretty,
@@ -39,21 +32,26 @@ impl Convert<'_> {
         }
     }
 
-    fn otlp(&mut self, otlp: wire::Otlp, path: &Path) -> Option<Otlp> {
+    fn otlp(&mut self, otlp: wire::Otlp, path: &Path) -> Otlp {
+        let endpoint = otlp.endpoint.map(|url| url.0);
+        if endpoint.as_ref().is_some_and(|url| url.starts_with("https:")) {
+            let help = "use http to a collector in the pod or on the node".to_owned();
+            self.note(&path.key("endpoint"), "https is not supported".to_owned(), Some(help));
+        }
         let headers = path.key("headers");
-        let headers = otlp
-            .headers
-            .into_iter()
-            .map(|(name, value)| (self.header(&name, Some(&value), &headers.key(&name)), value.into()))
-            .collect();
-        Some(Otlp {
-            endpoint: otlp.endpoint?.0,
-            protocol: match otlp.protocol {
-                wire::Protocol::Grpc => OtlpProtocol::Grpc,
-                wire::Protocol::Http => OtlpProtocol::Http,
-            },
-            headers,
-            timeout: otlp.timeout.0,
-        })
+        let headers = otlp.headers.iter().filter_map(|(name, value)| {
+            self.header(name, Some(value), &headers.key(name));
+            // What cannot be a header has just been noted.
+            Some((HeaderName::from_bytes(name.as_bytes()).ok()?, HeaderValue::from_str(value).ok()?))
+        });
+        Otlp {
+            headers: headers.collect(),
+            endpoint,
+            protocol: otlp.protocol.map(|protocol| match protocol {
+                wire::Protocol::Grpc => Protocol::Grpc,
+                wire::Protocol::Http => Protocol::Http,
+            }),
+            timeout: otlp.timeout.map(|time| time.0),
+        }
     }
 }

@@ -6,19 +6,20 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::config::scalar::{HttpUrl, Time};
-use crate::config::telemetry as validated;
+use crate::telemetry;
 
 /// Traces and logs.
-#[derive(Deserialize, Serialize, JsonSchema, Debug)]
+#[derive(Deserialize, Serialize, JsonSchema, Default, Debug)]
 #[serde(default, deny_unknown_fields)]
 pub(in crate::config) struct Telemetry {
-    /// What traces call this service.
+    /// What traces call this service. Without it, what the environment says (`OTEL_SERVICE_NAME`), or `belay`.
     ///
     /// Set it to the name of the application that Belay stands in front of, with `-belay` after it.
-    pub(in crate::config) service_name: String,
+    pub(in crate::config) service_name: Option<String>,
     /// Further attributes of the resource, as OpenTelemetry calls it: `deployment.environment.name: staging`.
     pub(in crate::config) resource: BTreeMap<String, String>,
-    /// The collector that traces are sent to. Without it none are sent.
+    /// The collector that traces are sent to. Without it the one that the environment names
+    /// (`OTEL_EXPORTER_OTLP_ENDPOINT`), or none.
     pub(in crate::config) otlp: Option<Otlp>,
     /// How much is traced.
     pub(in crate::config) sample: Sample,
@@ -27,26 +28,25 @@ pub(in crate::config) struct Telemetry {
 }
 
 /// A collector of traces.
-#[derive(Deserialize, Serialize, JsonSchema, Debug)]
+#[derive(Deserialize, Serialize, JsonSchema, Default, Debug)]
 #[serde(default, deny_unknown_fields)]
 #[schemars(extend("required" = ["endpoint"]))]
 pub(in crate::config) struct Otlp {
     /// Its URL. For `http` the path /v1/traces is added if there is none.
     pub(in crate::config) endpoint: Option<HttpUrl>,
-    /// How to speak to it.
-    pub(in crate::config) protocol: Protocol,
+    /// How to speak to it. Without it, what the environment says, or `grpc`.
+    pub(in crate::config) protocol: Option<Protocol>,
     /// Headers of each request, for collectors that ask who sends.
     pub(in crate::config) headers: BTreeMap<String, String>,
-    /// The longest for one export.
-    pub(in crate::config) timeout: Time,
+    /// The longest for one export. Without it, what the environment says, or 10s.
+    pub(in crate::config) timeout: Option<Time>,
 }
 
 /// How to speak to a collector.
-#[derive(Deserialize, Serialize, JsonSchema, Clone, Copy, Default, Debug)]
+#[derive(Deserialize, Serialize, JsonSchema, Clone, Copy, Debug)]
 #[serde(rename_all = "kebab-case")]
 pub(in crate::config) enum Protocol {
     /// OTLP over gRPC, on port 4317 by custom.
-    #[default]
     Grpc,
     /// OTLP over HTTP in protobuf, on port 4318 by custom.
     Http,
@@ -105,33 +105,21 @@ pub(in crate::config) enum Format {
     Pretty,
 }
 
-impl Default for Telemetry {
-    fn default() -> Self {
-        let telemetry = validated::Telemetry::default();
-        Self {
-            service_name: telemetry.service_name.into(),
-            resource: BTreeMap::new(),
-            otlp: None,
-            sample: Sample::default(),
-            log: Log::default(),
-        }
-    }
-}
-
-impl Default for Otlp {
-    fn default() -> Self {
-        Self {
-            endpoint: None,
-            protocol: Protocol::default(),
-            headers: BTreeMap::new(),
-            timeout: Time(validated::Otlp::TIMEOUT),
+impl From<Level> for tracing::Level {
+    fn from(level: Level) -> Self {
+        match level {
+            Level::Error => Self::ERROR,
+            Level::Warn => Self::WARN,
+            Level::Info => Self::INFO,
+            Level::Debug => Self::DEBUG,
+            Level::Trace => Self::TRACE,
         }
     }
 }
 
 impl Default for Sample {
     fn default() -> Self {
-        let sample = validated::Sample::default();
+        let sample = telemetry::Sample::default();
         Self { sessions: sample.sessions, messages: sample.messages }
     }
 }

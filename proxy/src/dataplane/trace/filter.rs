@@ -50,11 +50,14 @@ impl FilterSpan {
         }
     }
 
-    /// What it said to a message.
+    /// What it said to a message. An end to the session is kept even if the session is not sampled.
     pub fn answered(self, answer: &Result<Verdict, FilterFailure>) {
         match answer {
             Ok(verdict) => {
                 self.0.record("belay.verdict", label(verdict));
+                if matches!(verdict, Verdict::Close(_)) {
+                    keep(&self.0, "refusal");
+                }
             }
             Err(failure) => self.failed(failure),
         }

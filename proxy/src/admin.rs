@@ -1,0 +1,72 @@
+//! The operators' port: whether the process lives, whether it takes clients, its numbers, and what it logs. On a thread of
+//! its own, so that it answers when the workers are busy; bounded in connections and time, so that whoever reaches it
+//! cannot hurt them.
+
+pub mod metrics;
+
+mod process;
+mod readiness;
+mod server;
+#[cfg(test)]
+mod tests;
+mod traffic;
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
+
+use crate::dataplane::ledger::Counters;
+use crate::telemetry::{LogControl, SpanCounts};
+pub use metrics::{Family, Kind, Sample, Source};
+pub use readiness::{Phase, Readiness};
+
+/// What the port tells.
+pub struct Sources {
+    /// Whether clients are taken.
+    pub readiness: Readiness,
+    /// One for each worker.
+    pub workers: Vec<Arc<Counters>>,
+    /// What became of spans.
+    pub spans: Arc<SpanCounts>,
+    /// What else has numbers: filters, breakers.
+    pub more: Vec<Source>,
+    /// Changes the log.
+    pub log: LogControl,
+}
+
+/// The running port. Closed when dropped.
+pub struct Admin {
+    address: SocketAddr,
+    _running: oneshot::Sender<()>,
+}
+
+impl Admin {
+    /// Listens, and serves on a thread of its own.
+    ///
+    /// # Errors
+    /// The address cannot be had, or the system gives no thread.
+    pub fn start(address: SocketAddr, sources: Sources) -> io::Result<Self> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let listener = std::net::TcpListener::bind(address)?;
+        listener.set_nonblocking(true)?;
+        let address = listener.local_addr()?;
+        let (running, stopped) = oneshot::channel();
+        std::thread::Builder::new().name("admin".into()).spawn(move || {
+            runtime.block_on(async {
+                tokio::select! {
+                    () = server::serve(listener, Arc::new(sources)) => {}
+                    // An error is what dropping the other end gives, and all that it ever does.
+                    _ = stopped => {}
+                }
+            });
+        })?;
+        Ok(Self { address, _running: running })
+    }
+
+    /// Where it really listens, when it was given port 0.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+}

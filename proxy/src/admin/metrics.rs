@@ -1,0 +1,142 @@
+//! Numbers as Prometheus reads them: the text format 0.0.4
+//! (<https://prometheus.io/docs/instrumenting/exposition_formats/>). Every family that is exported is a constant with its
+//! help, and `docs/metrics.md` is made of the same constants.
+
+use std::fmt::Write;
+
+use super::{Sources, process, traffic};
+
+/// What the answer calls itself.
+pub(super) const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// What numbers of one name have in common. Names, labels and meanings are stable.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Family {
+    /// With its unit, and `_total` if it only ever grows.
+    pub name: &'static str,
+    /// Counter or gauge.
+    pub kind: Kind,
+    /// Names of its labels, in their order.
+    pub labels: &'static [&'static str],
+    /// One sentence.
+    pub help: &'static str,
+}
+
+/// How a number moves.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Kind {
+    /// Only up, until the process ends.
+    Counter,
+    /// Up and down.
+    Gauge,
+}
+
+/// One number.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Sample {
+    /// What it is.
+    pub family: &'static Family,
+    /// Values of the family's labels, in their order.
+    pub labels: Vec<String>,
+    /// Now.
+    pub value: f64,
+}
+
+/// Gives numbers when asked. On the admin thread; must not block for long.
+pub type Source = Box<dyn Fn() -> Vec<Sample> + Send + Sync>;
+
+impl Family {
+    /// A family that only grows.
+    pub const fn counter(name: &'static str, labels: &'static [&'static str], help: &'static str) -> Self {
+        Self { name, kind: Kind::Counter, labels, help }
+    }
+
+    /// A family that goes up and down.
+    pub const fn gauge(name: &'static str, labels: &'static [&'static str], help: &'static str) -> Self {
+        Self { name, kind: Kind::Gauge, labels, help }
+    }
+
+    /// One number of this family.
+    pub fn sample(&'static self, labels: &[&str], value: f64) -> Sample {
+        Sample { family: self, labels: labels.iter().map(|&label| label.to_owned()).collect(), value }
+    }
+}
+
+impl Kind {
+    fn label(self) -> &'static str {
+        match self {
+            Self::Counter => "counter",
+            Self::Gauge => "gauge",
+        }
+    }
+}
+
+/// Everything there is to tell, as text.
+pub(super) fn text(sources: &Sources) -> String {
+    let mut samples = traffic::workers(&sources.workers);
+    samples.extend(traffic::spans(&sources.spans));
+    samples.extend(sources.more.iter().flat_map(|source| source()));
+    samples.extend(process::samples());
+    render(samples)
+}
+
+/// Samples of one family stand together, under its help and type, in the order in which the families first came.
+pub(super) fn render(mut samples: Vec<Sample>) -> String {
+    let mut order: Vec<&str> = Vec::new();
+    for sample in &samples {
+        if !order.contains(&sample.family.name) {
+            order.push(sample.family.name);
+        }
+    }
+    samples.sort_by_key(|sample| order.iter().position(|name| *name == sample.family.name));
+    let mut text = String::with_capacity(samples.len() * 64);
+    let mut last = "";
+    for Sample { family, labels, value } in &samples {
+        // Writing to a string does not fail.
+        if family.name != last {
+            last = family.name;
+            let _ = writeln!(text, "# HELP {} {}", family.name, family.help);
+            let _ = writeln!(text, "# TYPE {} {}", family.name, family.kind.label());
+        }
+        text.push_str(family.name);
+        let pairs = family.labels.iter().zip(labels);
+        for (index, (name, value)) in pairs.enumerate() {
+            text.push(if index == 0 { '{' } else { ',' });
+            let _ = write!(text, "{name}=\"");
+            escape(value, &mut text);
+            text.push('"');
+        }
+        let end = if family.labels.is_empty() { "" } else { "}" };
+        let _ = writeln!(text, "{end} {value}");
+    }
+    text
+}
+
+fn escape(value: &str, text: &mut String) {
+    for letter in value.chars() {
+        match letter {
+            '\\' => text.push_str("\\\\"),
+            '"' => text.push_str("\\\""),
+            '\n' => text.push_str("\\n"),
+            letter => text.push(letter),
+        }
+    }
+}
+
+/// The page `docs/metrics.md`.
+pub fn documentation() -> String {
+    let mut page = String::from(
+        "# Metrics\n\nThe admin port answers `/metrics` in Prometheus' text format. Names, labels and meanings below are \
+         stable. This page is made from the code; a test fails when it is not current.\n\nFor each direction, at all \
+         times: `accepted = delivered + held + consumed + lost`, summed over reasons.\n",
+    );
+    let rooms: [(&str, &[Family]); 2] = [("Traffic", &traffic::families()), ("Process", &process::FAMILIES)];
+    for (room, families) in rooms {
+        let _ = write!(page, "\n## {room}\n\n| name | type | labels | meaning |\n|---|---|---|---|\n");
+        for Family { name, kind, labels, help } in families {
+            let labels = labels.iter().map(|label| format!("`{label}`")).collect::<Vec<_>>().join(", ");
+            let _ = writeln!(page, "| `{name}` | {} | {labels} | {help} |", kind.label());
+        }
+    }
+    page
+}

@@ -1,0 +1,146 @@
+//! The workers' counters and the exporter's as metrics. Workers count each for itself; here they are added up.
+
+use std::sync::Arc;
+
+use super::metrics::{Family, Sample};
+use crate::dataplane::ledger::{Counters, Flow, LossReason};
+use crate::dataplane::message::Direction;
+use crate::telemetry::{DropReason, SpanCounts};
+
+const DIRECTION: &[&str] = &["direction"];
+
+/// A family, and where its number is.
+type Read<T> = (Family, fn(&T) -> u64);
+
+/// One number for each direction.
+static FLOWS: [Read<Flow>; 6] = [
+    (Family::counter("belay_messages_accepted_total", DIRECTION, "Whole messages taken from their sender."), |flow| {
+        flow.accepted.value()
+    }),
+    (Family::counter("belay_messages_accepted_bytes_total", DIRECTION, "Their bytes of payload."), |flow| {
+        flow.accepted_bytes.value()
+    }),
+    (
+        Family::counter("belay_messages_delivered_total", DIRECTION, "Messages handed to their receiver's connection."),
+        |flow| flow.delivered.value(),
+    ),
+    (
+        Family::counter(
+            "belay_messages_consumed_total",
+            DIRECTION,
+            "Messages that ended here as they should: dropped or answered by a filter, or heartbeats.",
+        ),
+        |flow| flow.consumed.value(),
+    ),
+    (Family::gauge("belay_messages_held", DIRECTION, "Messages that are here now, on their way."), |flow| {
+        flow.held.value()
+    }),
+    (Family::gauge("belay_messages_held_bytes", DIRECTION, "Their bytes as they will stand on the wire."), |flow| {
+        flow.held_bytes.value()
+    }),
+];
+
+static LOST: Family = Family::counter(
+    "belay_messages_lost_total",
+    &["direction", "reason"],
+    "Messages that did not arrive. Each loss was also told to the client.",
+);
+
+/// One number for the process.
+static TOTALS: [Read<Counters>; 17] = [
+    (Family::counter("belay_connections_accepted_total", &[], "Connections of clients accepted."), |counters| {
+        counters.connections_accepted.value()
+    }),
+    (
+        Family::counter("belay_connections_refused_total", &[], "Of these, closed at once since a limit was reached."),
+        |counters| counters.connections_refused.value(),
+    ),
+    (Family::counter("belay_sessions_opened_total", &[], "Handshakes that became a session."), |counters| {
+        counters.sessions_opened.value()
+    }),
+    (Family::counter("belay_sessions_closed_total", &[], "Sessions that ended."), |counters| {
+        counters.sessions_closed.value()
+    }),
+    (Family::gauge("belay_sessions", &[], "Sessions that are open now."), |counters| {
+        counters.sessions_opened.value().saturating_sub(counters.sessions_closed.value())
+    }),
+    (Family::gauge("belay_sessions_holding", &[], "Of these, held now: their upstream is away."), |counters| {
+        counters.sessions_holding.value()
+    }),
+    (
+        Family::counter("belay_holds_total", &[], "Times that a session's upstream was lost and the session held."),
+        |counters| counters.holds.value(),
+    ),
+    (Family::counter("belay_rebounds_total", &[], "Times that a held session found an upstream again."), |counters| {
+        counters.rebounds.value()
+    }),
+    (Family::counter("belay_dials_total", &[], "Attempts to connect to a backend."), |counters| counters.dials.value()),
+    (Family::counter("belay_dials_failed_total", &[], "Of these, failed."), |counters| counters.dials_failed.value()),
+    (
+        Family::counter("belay_requests_forwarded_total", &[], "Plain HTTP requests passed on to a backend."),
+        |counters| counters.requests_forwarded.value(),
+    ),
+    (Family::counter("belay_heartbeats_answered_total", &[], "Heartbeats of clients answered here."), |counters| {
+        counters.heartbeats_answered.value()
+    }),
+    (Family::counter("belay_upstream_pings_answered_total", &[], "Pings of backends answered here."), |counters| {
+        counters.upstream_pings_answered.value()
+    }),
+    (Family::counter("belay_probes_sent_total", &[], "Our own pings to silent clients."), |counters| {
+        counters.probes_sent.value()
+    }),
+    (Family::counter("belay_clients_dead_total", &[], "Clients that did not answer a probe."), |counters| {
+        counters.clients_dead.value()
+    }),
+    (
+        Family::counter(
+            "belay_clients_misbehaved_total",
+            &[],
+            "Connections closed since their client broke the protocol or a limit.",
+        ),
+        |counters| counters.clients_misbehaved.value(),
+    ),
+    (Family::gauge("belay_workers", &[], "Threads that carry sessions."), |_| 1),
+];
+
+static REFUSED: Family = Family::counter(
+    "belay_handshakes_refused_total",
+    &["by"],
+    "Requests that were not let in, by us (no route, a filter, no backend) or by the backend.",
+);
+
+static SPANS_EXPORTED: Family = Family::counter("belay_spans_exported_total", &[], "Spans that the collector took.");
+static SPANS_DROPPED: Family =
+    Family::counter("belay_spans_dropped_total", &["reason"], "Spans that were to be exported and were not.");
+
+/// Every family here, for the documentation.
+pub(super) fn families() -> Vec<Family> {
+    let flows = FLOWS.iter().map(|(family, _)| *family);
+    let totals = TOTALS.iter().map(|(family, _)| *family);
+    flows.chain([LOST]).chain(totals).chain([REFUSED, SPANS_EXPORTED, SPANS_DROPPED]).collect()
+}
+
+/// The workers' numbers, added up.
+pub(super) fn workers(workers: &[Arc<Counters>]) -> Vec<Sample> {
+    let sum = |read: &dyn Fn(&Counters) -> u64| workers.iter().map(|worker| read(worker)).sum::<u64>() as f64;
+    let mut samples = Vec::new();
+    for (direction, label) in [(Direction::ToBackend, "to_backend"), (Direction::ToClient, "to_client")] {
+        for (family, read) in &FLOWS {
+            samples.push(family.sample(&[label], sum(&|worker| read(worker.flow(direction)))));
+        }
+        for reason in LossReason::ALL {
+            let lost = sum(&|worker| worker.flow(direction).lost(reason).value());
+            samples.push(LOST.sample(&[label, reason.label()], lost));
+        }
+    }
+    samples.extend(TOTALS.iter().map(|(family, read)| family.sample(&[], sum(&|worker| read(worker)))));
+    samples.push(REFUSED.sample(&["belay"], sum(&|worker| worker.handshakes_refused.value())));
+    samples.push(REFUSED.sample(&["backend"], sum(&|worker| worker.handshakes_refused_upstream.value())));
+    samples
+}
+
+/// The exporter's numbers.
+pub(super) fn spans(counts: &SpanCounts) -> Vec<Sample> {
+    let dropped = DropReason::ALL.map(|reason| SPANS_DROPPED.sample(&[reason.label()], counts.dropped(reason) as f64));
+    [SPANS_EXPORTED.sample(&[], counts.exported() as f64)].into_iter().chain(dropped).collect()
+}

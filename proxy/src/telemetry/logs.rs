@@ -1,0 +1,134 @@
+//! The log: which lines, and how they look. Getting them out is [`super::writer`]'s.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use tracing::level_filters::LevelFilter;
+use tracing::{Level, Subscriber};
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::{Layer, reload};
+
+use super::settings::{Log, LogFormat};
+use super::writer::Lines;
+use crate::dataplane::trace;
+
+/// What is logged: a level (`error`, `warn`, `info`, `debug`, `off`), or several parted by commas, of which each but one
+/// is for a module: `info,belay::wasm=debug`.
+#[derive(Clone, PartialEq, Debug)]
+pub struct LogFilter {
+    text: Box<str>,
+    targets: Targets,
+}
+
+/// Not a [`LogFilter`].
+#[derive(Debug, thiserror::Error)]
+#[error("{text:?} is neither a level (error, warn, info, debug, off) nor a list such as info,belay::wasm=debug")]
+pub struct BadLogFilter {
+    text: Box<str>,
+}
+
+/// Other people's code: only what matters to an operator, whatever level ours has.
+const QUIET: [&str; 5] = ["h2", "hyper", "hyper_util", "tonic", "tower"];
+/// The exporter logs each failure; ours are counted, and logged once a minute.
+const SILENT: [&str; 1] = ["opentelemetry"];
+
+impl FromStr for LogFilter {
+    type Err = BadLogFilter;
+
+    fn from_str(text: &str) -> Result<Self, BadLogFilter> {
+        let bad = || BadLogFilter { text: text.into() };
+        let mut base = None;
+        let mut targets = Targets::new();
+        for part in text.split(',').map(str::trim) {
+            match part.split_once('=') {
+                Some((target, level)) if is_path(target) => {
+                    targets = targets.with_target(target, level.parse::<LevelFilter>().map_err(|_| bad())?);
+                }
+                None if base.is_none() => base = Some(part.parse::<LevelFilter>().map_err(|_| bad())?),
+                _ => return Err(bad()),
+            }
+        }
+        Ok(Self::new(text, base.unwrap_or(LevelFilter::INFO), targets))
+    }
+}
+
+fn is_path(target: &str) -> bool {
+    !target.is_empty() && target.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b':')
+}
+
+impl LogFilter {
+    /// This level and what is more important.
+    pub fn at(level: Level) -> Self {
+        Self::new(&level.to_string().to_lowercase(), LevelFilter::from_level(level), Targets::new())
+    }
+
+    fn new(text: &str, base: LevelFilter, modules: Targets) -> Self {
+        let mut targets = modules.with_default(base);
+        for target in QUIET {
+            targets = targets.with_target(target, base.min(LevelFilter::WARN));
+        }
+        for target in SILENT.into_iter().chain([trace::TARGET]) {
+            targets = targets.with_target(target, LevelFilter::OFF);
+        }
+        Self { text: text.into(), targets }
+    }
+}
+
+impl Default for LogFilter {
+    fn default() -> Self {
+        Self::at(Level::INFO)
+    }
+}
+
+impl fmt::Display for LogFilter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+/// Changes what is logged while the process runs.
+#[derive(Clone)]
+pub struct LogControl {
+    change: Arc<dyn Fn(Option<LogFilter>) -> LogFilter + Send + Sync>,
+}
+
+impl LogControl {
+    /// From now on.
+    pub fn set(&self, filter: LogFilter) {
+        (self.change)(Some(filter));
+    }
+
+    /// What is logged now.
+    pub fn filter(&self) -> LogFilter {
+        (self.change)(None)
+    }
+}
+
+/// The layer that writes the log, and the handle that changes what it writes.
+pub(super) fn layer<S>(settings: &Log, lines: Lines) -> (Box<dyn Layer<S> + Send + Sync>, LogControl)
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+{
+    let (filter, handle) = reload::Layer::new(settings.filter.targets.clone());
+    let current = std::sync::Mutex::new(settings.filter.clone());
+    let change = move |new: Option<LogFilter>| {
+        let mut current = current.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if let Some(new) = new
+            && handle.reload(new.targets.clone()).is_ok()
+        {
+            *current = new;
+        }
+        current.clone()
+    };
+    let ansi = lines.is_terminal();
+    let format = tracing_subscriber::fmt::layer().with_writer(lines).with_ansi(ansi);
+    let layer = match settings.format {
+        LogFormat::Json => {
+            format.json().flatten_event(true).with_current_span(false).with_span_list(false).with_filter(filter).boxed()
+        }
+        LogFormat::Pretty => format.with_filter(filter).boxed(),
+    };
+    (layer, LogControl { change: Arc::new(change) })
+}

@@ -1,0 +1,105 @@
+//! What telemetry is given, validated. Reading it from YAML is the config room's; the environment fills in what the YAML
+//! leaves open.
+
+use std::io::IsTerminal;
+use std::time::Duration;
+
+use http::{HeaderName, HeaderValue};
+
+use super::LogFilter;
+
+/// The YAML's `telemetry`.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// `service.name`. Default: the environment's, or `belay`.
+    pub service_name: Option<Box<str>>,
+    /// Further attributes of the resource; they win over the environment's and over our own.
+    pub resource: Vec<(Box<str>, Box<str>)>,
+    /// Where traces go. With nothing here and nothing in the environment, nothing is traced.
+    pub otlp: Otlp,
+    /// How much is traced.
+    pub sample: Sample,
+    /// The log.
+    pub log: Log,
+}
+
+/// Where traces go.
+#[derive(Clone, Debug, Default)]
+pub struct Otlp {
+    /// The collector's URL. For HTTP without a path, `/v1/traces` is added. Default: the environment's, or none.
+    pub endpoint: Option<Box<str>>,
+    /// Default: the environment's, or gRPC.
+    pub protocol: Option<Protocol>,
+    /// Sent with every export; they win over the environment's of the same name.
+    pub headers: Vec<(HeaderName, HeaderValue)>,
+    /// For one export with its retries. Default: the environment's, or 10 s.
+    pub timeout: Option<Duration>,
+}
+
+/// How spans are put on the wire.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Protocol {
+    /// OTLP/gRPC, port 4317 by custom.
+    #[default]
+    Grpc,
+    /// OTLP/HTTP with protobuf, port 4318 by custom.
+    Http,
+}
+
+/// How much is traced. What is kept in any case is in `docs/tracing.md`.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Sample {
+    /// The share of sessions, and of plain requests, that come without a decision of their client's: 0 to 1. Default 1.
+    pub sessions: f64,
+    /// The share of messages in sampled sessions: 0 to 1. Default 0.
+    pub messages: f64,
+}
+
+/// The log.
+#[derive(Clone, Debug, Default)]
+pub struct Log {
+    /// What is logged. Default: `info`.
+    pub filter: LogFilter,
+    /// How.
+    pub format: LogFormat,
+}
+
+/// How a line of the log looks.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum LogFormat {
+    /// One JSON object a line.
+    Json,
+    /// For people.
+    #[default]
+    Pretty,
+}
+
+/// How spans wait for their export: the specification's `OTEL_BSP_*` variables and their defaults.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Batching {
+    /// The longest that a span waits. Default 5 s.
+    pub every: Duration,
+    /// Spans that may wait, about 1 KiB each; more are dropped. Default 2,048.
+    pub queue_max: usize,
+    /// Spans in one export, and the count that wakes the exporter before its time. Default 512.
+    pub batch_max: usize,
+}
+
+impl LogFormat {
+    /// Pretty if somebody looks on, JSON otherwise.
+    pub fn for_stderr() -> Self {
+        if std::io::stderr().is_terminal() { Self::Pretty } else { Self::Json }
+    }
+}
+
+impl Default for Sample {
+    fn default() -> Self {
+        Self { sessions: 1.0, messages: 0.0 }
+    }
+}
+
+impl Default for Batching {
+    fn default() -> Self {
+        Self { every: Duration::from_secs(5), queue_max: 2_048, batch_max: 512 }
+    }
+}

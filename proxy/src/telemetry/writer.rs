@@ -1,0 +1,108 @@
+//! Gets the log's lines out without ever making a worker wait: a bounded queue, and a thread that writes. A reader of our
+//! output that has stopped reading costs lines, which are counted, and nothing else.
+
+use std::io::{self, IsTerminal, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::time::Duration;
+
+use tracing_subscriber::fmt::MakeWriter;
+
+/// Lines that wait. A few seconds of a busy log.
+const LINES_MAX: usize = 1_024;
+/// One line; what is longer is cut. Together with [`LINES_MAX`] the most that the log takes: 16 MiB.
+const LINE_BYTES_MAX: usize = 16 * 1024;
+
+/// Where lines go.
+#[derive(Clone)]
+pub(super) struct Lines {
+    queue: SyncSender<Item>,
+    dropped: Arc<AtomicU64>,
+    is_terminal: bool,
+}
+
+enum Item {
+    Line(Vec<u8>),
+    Flush(SyncSender<()>),
+}
+
+impl Lines {
+    /// Starts the thread, which ends with the last of these.
+    pub(super) fn start(output: impl Write + IsTerminal + Send + 'static) -> io::Result<Self> {
+        let (queue, items) = sync_channel(LINES_MAX);
+        let dropped = Arc::new(AtomicU64::new(0));
+        let lines = Self { queue, dropped: dropped.clone(), is_terminal: output.is_terminal() };
+        std::thread::Builder::new().name("log".into()).spawn(move || write_all(output, &items, &dropped))?;
+        Ok(lines)
+    }
+
+    pub(super) fn is_terminal(&self) -> bool {
+        self.is_terminal
+    }
+
+    /// Waits until what was logged so far is written, or for `within`.
+    pub(super) fn flush(&self, within: Duration) {
+        let (done, is_done) = sync_channel(1);
+        if self.queue.try_send(Item::Flush(done)).is_ok() {
+            let _ = is_done.recv_timeout(within);
+        }
+    }
+}
+
+fn write_all(mut output: impl Write, items: &Receiver<Item>, dropped: &AtomicU64) {
+    // There is nobody to tell that the log cannot be written.
+    while let Ok(item) = items.recv() {
+        match item {
+            Item::Line(line) => drop(output.write_all(&line)),
+            Item::Flush(done) => drop(done.try_send(())),
+        }
+        let lost = dropped.swap(0, Relaxed);
+        if lost > 0 {
+            let _ = writeln!(output, "{{\"level\":\"WARN\",\"message\":\"{lost} lines of the log were dropped\"}}");
+        }
+    }
+}
+
+impl<'a> MakeWriter<'a> for Lines {
+    type Writer = Line<'a>;
+
+    fn make_writer(&'a self) -> Line<'a> {
+        Line { lines: self, bytes: Vec::new() }
+    }
+}
+
+/// A line that is being made; sent when dropped.
+pub(super) struct Line<'a> {
+    lines: &'a Lines,
+    bytes: Vec<u8>,
+}
+
+impl Write for Line<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let room = LINE_BYTES_MAX.saturating_sub(self.bytes.len());
+        self.bytes.extend_from_slice(&bytes[..bytes.len().min(room)]);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Drop for Line<'_> {
+    fn drop(&mut self) {
+        if self.bytes.is_empty() {
+            return;
+        }
+        let mut line = std::mem::take(&mut self.bytes);
+        if line.len() == LINE_BYTES_MAX
+            && let Some(last) = line.last_mut()
+        {
+            *last = b'\n';
+        }
+        if self.lines.queue.try_send(Item::Line(line)).is_err() {
+            self.lines.dropped.fetch_add(1, Relaxed);
+        }
+    }
+}

@@ -1,0 +1,143 @@
+"""An OTLP receiver for traces, gRPC or HTTP, built from the official protocol definitions.
+
+Prints one JSON object a line: first {"listening": PORT}, then one for each span with its resource, scope and the
+request's headers. Ends when its standard input does.
+
+usage: otlp_receiver.py {grpc|http} PORT [SECONDS]    SECONDS: how long each request is kept waiting for its answer
+"""
+
+import base64
+import concurrent.futures
+import http.server
+import json
+import os
+import sys
+import threading
+import time
+
+import grpc
+from opentelemetry.proto.collector.trace.v1 import trace_service_pb2, trace_service_pb2_grpc
+from opentelemetry.proto.trace.v1 import trace_pb2
+
+PRINTING = threading.Lock()
+
+
+def say(thing):
+    with PRINTING:
+        print(json.dumps(thing, sort_keys=True), flush=True)
+
+
+def value_of(any_value):
+    kind = any_value.WhichOneof("value")
+    if kind is None:
+        return None
+    value = getattr(any_value, kind)
+    if kind == "array_value":
+        return [value_of(item) for item in value.values]
+    if kind == "kvlist_value":
+        return attributes_of(value.values)
+    if kind == "bytes_value":
+        return {"bytes": base64.b64encode(value).decode()}
+    return value
+
+
+def attributes_of(pairs):
+    return {pair.key: value_of(pair.value) for pair in pairs}
+
+
+def span_of(span):
+    return {
+        "trace_id": span.trace_id.hex(),
+        "span_id": span.span_id.hex(),
+        "parent_span_id": span.parent_span_id.hex(),
+        "trace_state": span.trace_state,
+        "flags": span.flags,
+        "name": span.name,
+        "kind": trace_pb2.Span.SpanKind.Name(span.kind).removeprefix("SPAN_KIND_").lower(),
+        "start_ns": span.start_time_unix_nano,
+        "end_ns": span.end_time_unix_nano,
+        "attributes": attributes_of(span.attributes),
+        "dropped_attributes": span.dropped_attributes_count,
+        "events": [{"name": event.name, "attributes": attributes_of(event.attributes)} for event in span.events],
+        "links": [
+            {
+                "trace_id": link.trace_id.hex(),
+                "span_id": link.span_id.hex(),
+                "flags": link.flags,
+                "attributes": attributes_of(link.attributes),
+            }
+            for link in span.links
+        ],
+        "status": {
+            "code": trace_pb2.Status.StatusCode.Name(span.status.code).removeprefix("STATUS_CODE_").lower(),
+            "message": span.status.message,
+        },
+    }
+
+
+def report(request, headers):
+    for resource_spans in request.resource_spans:
+        resource = attributes_of(resource_spans.resource.attributes)
+        for scope_spans in resource_spans.scope_spans:
+            scope = scope_spans.scope.name
+            for span in scope_spans.spans:
+                say({"resource": resource, "scope": scope, "headers": headers, "span": span_of(span)})
+
+
+class Grpc(trace_service_pb2_grpc.TraceServiceServicer):
+    def __init__(self, seconds):
+        self.seconds = seconds
+
+    def Export(self, request, context):
+        time.sleep(self.seconds)
+        headers = {key: value for key, value in context.invocation_metadata() if isinstance(value, str)}
+        report(request, headers)
+        return trace_service_pb2.ExportTraceServiceResponse()
+
+
+def serve_grpc(port, seconds):
+    server = grpc.server(concurrent.futures.ThreadPoolExecutor(4), options=[("grpc.so_reuseport", 0)])
+    trace_service_pb2_grpc.add_TraceServiceServicer_to_server(Grpc(seconds), server)
+    port = server.add_insecure_port(f"127.0.0.1:{port}")
+    server.start()
+    return port
+
+
+def serve_http(port, seconds):
+    class Handler(http.server.BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self):
+            body = self.rfile.read(int(self.headers["content-length"]))
+            time.sleep(seconds)
+            known = self.path == "/v1/traces" and self.headers["content-type"] == "application/x-protobuf"
+            if known:
+                request = trace_service_pb2.ExportTraceServiceRequest.FromString(body)
+                report(request, {key.lower(): value for key, value in self.headers.items()})
+            answer = trace_service_pb2.ExportTraceServiceResponse().SerializeToString()
+            self.send_response(200 if known else 404)
+            self.send_header("content-type", "application/x-protobuf")
+            self.send_header("content-length", str(len(answer)))
+            self.end_headers()
+            self.wfile.write(answer)
+
+        def log_message(self, *_):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return server.server_address[1]
+
+
+def main():
+    protocol, port = sys.argv[1], int(sys.argv[2])
+    seconds = float(sys.argv[3]) if len(sys.argv) > 3 else 0.0
+    serve = {"grpc": serve_grpc, "http": serve_http}[protocol]
+    say({"listening": serve(port, seconds)})
+    sys.stdin.read()
+    # Requests that are being kept waiting are not waited for.
+    sys.stdout.flush()
+    os._exit(0)
+
+
+main()

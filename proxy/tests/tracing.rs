@@ -1,0 +1,475 @@
+//! Spans made by the data path's own calls, exported to a real OTLP receiver, and compared field by field; and what
+//! becomes of them when the collector is away, slow, or back again.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
+
+mod common;
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant as Clock};
+
+use belay::dataplane::chain::{Admission, FilterFailure, Refusal, Verdict};
+use belay::dataplane::handshake::Handshake;
+use belay::dataplane::message::{CloseReason, Direction, MessageKind};
+use belay::dataplane::route::FailurePolicy;
+use belay::dataplane::trace::{
+    Connect, ConnectSpan, HandshakeSpan, HoldEnd, HoldOutcome, HoldSpan, MessageFacts, MessageSpan, TraceContext,
+};
+use belay::id::SessionId;
+use belay::telemetry::{self, DropReason, Environment, Protocol, Sample, Settings, Telemetry};
+use belay::time::Instant;
+use common::otlp::{Collector, Received, named};
+use common::{PATIENCE, ports};
+use http::HeaderMap;
+use serde_json::{Value, json};
+
+const CLIENT_TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
+const CLIENT_SPAN: &str = "b7ad6b7169203331";
+
+/// Telemetry for this thread alone, as long as the guard lives.
+struct Setup {
+    telemetry: Telemetry,
+    _default: tracing::subscriber::DefaultGuard,
+}
+
+fn setup(settings: &Settings, variables: &[(&str, &str)]) -> Setup {
+    let (dispatch, telemetry) = telemetry::prepare(settings, &Environment::of(variables)).unwrap();
+    Setup { telemetry, _default: tracing::dispatcher::set_default(&dispatch) }
+}
+
+fn settings(endpoint: &str, protocol: &str, sample: Sample) -> Settings {
+    let mut settings = Settings { sample, ..Settings::default() };
+    settings.otlp.endpoint = Some(endpoint.into());
+    settings.otlp.protocol = Some(match protocol {
+        "grpc" => Protocol::Grpc,
+        _ => Protocol::Http,
+    });
+    settings.otlp.headers = vec![(http::HeaderName::from_static("x-tenant"), http::HeaderValue::from_static("chat"))];
+    settings
+}
+
+const EVERYTHING: Sample = Sample { sessions: 1.0, messages: 1.0 };
+const NOTHING: Sample = Sample { sessions: 0.0, messages: 1.0 };
+
+fn peer() -> SocketAddr {
+    "192.0.2.7:5123".parse().unwrap()
+}
+
+fn request(headers: &[(&str, &str)]) -> http::request::Parts {
+    let mut request = http::Request::get("/chat?token=secret").header("host", "chat.example:8443");
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    request.body(()).unwrap().into_parts().0
+}
+
+fn handshake(request: &http::request::Parts, session: SessionId) -> Handshake {
+    Handshake::new(session, peer(), "/chat?token=secret", request.headers.iter())
+}
+
+fn connect(handshake: &Handshake, attempt: u32, resumed: bool) -> Connect<'_> {
+    Connect { handshake, route: "chat", authority: "127.0.0.1:9000", attempt, resumed }
+}
+
+fn facts(session: SessionId) -> MessageFacts<'static> {
+    MessageFacts { direction: Direction::ToBackend, kind: MessageKind::Text, bytes: 5, session, route: "chat" }
+}
+
+fn refusal() -> Result<Admission, FilterFailure> {
+    Ok(Admission::Refuse(Refusal { status: 401, headers: Vec::new(), body: String::new() }))
+}
+
+fn failure() -> FilterFailure {
+    FilterFailure { filter: "limit".into(), cause: "out of memory".into(), policy: FailurePolicy::Deny }
+}
+
+fn hold_end(session: SessionId, outcome: HoldOutcome) -> HoldEnd<'static> {
+    HoldEnd { session, route: "chat", outcome, attempts: 2, messages_held: 3, messages_unconfirmed: 1 }
+}
+
+/// How long a hold lasts in [`a_life`], at least.
+const HELD: Duration = Duration::from_millis(50);
+
+/// A session's whole life, as the data path tells it. Gives its context, and the headers that its first backend was told.
+fn a_life(session: SessionId, headers: &[(&str, &str)]) -> (TraceContext, HeaderMap) {
+    let request = request(headers);
+    let handshake = handshake(&request, session);
+    let span = HandshakeSpan::start(&request, peer());
+    span.route("chat");
+    span.session(session);
+    span.filter("auth").admitted(&Ok(Admission::Accept));
+    let context = span.context();
+    let dial = ConnectSpan::start(&context, &connect(&handshake, 1, false));
+    let mut told = request.headers.clone();
+    dial.inject(&mut told);
+    dial.answered(101);
+    span.finish(101);
+
+    if let Some(message) = MessageSpan::sampled(&context, &facts(session)) {
+        message.filter("limit").answered(&Ok(Verdict::Continue));
+        message.filter("mask").answered(&Ok(Verdict::Replace(b"****".to_vec())));
+        message.finish(&Verdict::Replace(b"****".to_vec()));
+    }
+
+    let started = Instant::now();
+    let hold = HoldSpan::start(&context, started);
+    ConnectSpan::start(&hold.context(), &connect(&handshake, 1, true)).failed("connection_refused", &"nobody there");
+    ConnectSpan::start(&hold.context(), &connect(&handshake, 2, true)).answered(101);
+    std::thread::sleep(HELD);
+    hold.finish(Instant::now(), hold_end(session, HoldOutcome::Bound));
+    (context, told)
+}
+
+const LIFE: usize = 9;
+
+fn assert_attributes(span: &Received, expected: Value) {
+    assert_eq!(span.field("attributes"), &expected, "{}", span.text("name"));
+    assert_eq!(span.field("dropped_attributes"), 0);
+    assert_eq!(span.field("events"), &json!([]));
+}
+
+fn assert_every_field(protocol: &str, test: &str) {
+    let Some(collector) = Collector::start(test, protocol) else { return };
+    let mut settings = settings(&collector.endpoint(), protocol, EVERYTHING);
+    settings.resource.push(("deployment.environment.name".into(), "test".into()));
+    let environment = [
+        ("POD_NAME", "chat-7d4"),
+        ("POD_NAMESPACE", "messaging"),
+        ("POD_UID", "8f0c"),
+        ("NODE_NAME", "node-1"),
+        ("CONTAINER_NAME", "belay"),
+        ("OTEL_RESOURCE_ATTRIBUTES", "team=chat%20apps,deployment.environment.name=from-environment,broken"),
+        ("OTEL_SERVICE_NAME", "edge"),
+    ];
+    let setup = setup(&settings, &environment);
+    let before = unix_nanos();
+    let client = format!("00-{CLIENT_TRACE}-{CLIENT_SPAN}-01");
+    let session = SessionId::from(0xabc);
+    let headers =
+        [("traceparent", client.as_str()), ("tracestate", "vendor=x"), ("baggage", "user=7"), ("user-agent", "curl/8")];
+    let (_, told) = a_life(session, &headers);
+    setup.telemetry.shutdown(PATIENCE);
+    let spans = collector.spans(LIFE);
+    assert_eq!(setup.telemetry.spans.exported(), LIFE as u64);
+    assert_eq!(setup.telemetry.spans.dropped_in_all(), 0);
+    let id = session.to_string();
+
+    for span in &spans {
+        assert_eq!(span.resource("service.name"), "edge");
+        assert_eq!(span.resource("service.version"), env!("CARGO_PKG_VERSION"));
+        assert_eq!(span.resource("service.instance.id").as_str().unwrap().len(), 36);
+        assert_ne!(span.resource("host.name"), "");
+        assert_eq!(span.resource("k8s.pod.name"), "chat-7d4");
+        assert_eq!(span.resource("k8s.namespace.name"), "messaging");
+        assert_eq!(span.resource("k8s.pod.uid"), "8f0c");
+        assert_eq!(span.resource("k8s.node.name"), "node-1");
+        assert_eq!(span.resource("k8s.container.name"), "belay");
+        assert_eq!(span.resource("team"), "chat apps");
+        assert_eq!(span.resource("deployment.environment.name"), "test");
+        assert_eq!(span.resource("telemetry.sdk.language"), "rust");
+        assert_eq!(span.header("x-tenant"), "chat");
+        let (start, end) = (span.field("start_ns").as_u64().unwrap(), span.field("end_ns").as_u64().unwrap());
+        assert!(before <= start && start <= end, "{span:?}");
+        assert_eq!(span.field("flags").as_u64().unwrap() & 1, 1, "sampled");
+    }
+
+    let server = named(&spans, "GET chat");
+    assert_eq!(server.text("trace_id"), CLIENT_TRACE);
+    assert_eq!(server.text("parent_span_id"), CLIENT_SPAN);
+    assert_eq!(server.text("trace_state"), "vendor=x");
+    assert_eq!(server.text("kind"), "server");
+    assert_eq!(server.field("links"), &json!([]));
+    assert_eq!(server.field("status"), &json!({"code": "unset", "message": ""}));
+    assert_attributes(
+        server,
+        json!({
+            "http.request.method": "GET", "http.response.status_code": 101, "url.scheme": "http", "url.path": "/chat",
+            "server.address": "chat.example", "server.port": 8443, "client.address": "192.0.2.7", "client.port": 5123,
+            "network.protocol.version": "1.1", "user_agent.original": "curl/8",
+            "belay.session.id": id, "belay.route": "chat",
+        }),
+    );
+
+    let auth = named(&spans, "filter auth");
+    assert!(auth.is_child_of(server));
+    assert_eq!(auth.text("kind"), "internal");
+    assert_attributes(auth, json!({"belay.filter": "auth", "belay.verdict": "accept"}));
+
+    let connects: Vec<_> = spans.iter().filter(|span| span.text("name") == "connect chat").collect();
+    let [first, failed, again] = connects[..] else { panic!("{connects:#?}") };
+    assert!(first.is_child_of(server));
+    assert_eq!(first.text("kind"), "client");
+    assert_eq!(first.text("trace_state"), "vendor=x");
+    let dialled = |attempt: i64, resumed: bool| {
+        json!({
+            "server.address": "127.0.0.1", "server.port": 9000, "url.path": "/chat", "belay.session.id": id,
+            "belay.route": "chat", "belay.attempt": attempt, "belay.resumed": resumed,
+        })
+    };
+    let with = |mut attributes: Value, more: Value| {
+        attributes.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        attributes
+    };
+    assert_attributes(first, with(dialled(1, false), json!({"http.response.status_code": 101})));
+    assert_eq!(told["traceparent"], format!("00-{CLIENT_TRACE}-{}-01", first.text("span_id")).as_str());
+    assert_eq!(told["tracestate"], "vendor=x");
+    assert_eq!(told["baggage"], "user=7");
+
+    let hold = named(&spans, "hold chat");
+    assert!(hold.is_child_of(server));
+    assert_eq!(hold.text("kind"), "internal");
+    let lasted = hold.field("end_ns").as_u64().unwrap() - hold.field("start_ns").as_u64().unwrap();
+    assert!(lasted >= HELD.as_nanos() as u64 && lasted < unix_nanos() - before, "{lasted}");
+    assert_attributes(
+        hold,
+        json!({
+            "belay.session.id": id, "belay.route": "chat", "belay.hold.outcome": "bound", "belay.hold.attempts": 2,
+            "belay.hold.messages": 3, "belay.hold.unconfirmed": 1,
+        }),
+    );
+    assert!(failed.is_child_of(hold) && again.is_child_of(hold));
+    assert_eq!(failed.field("status"), &json!({"code": "error", "message": "nobody there"}));
+    assert_attributes(failed, with(dialled(1, true), json!({"error.type": "connection_refused"})));
+    assert_eq!(again.field("status"), &json!({"code": "unset", "message": ""}));
+    assert_attributes(again, with(dialled(2, true), json!({"http.response.status_code": 101})));
+
+    let message = named(&spans, "message to backend");
+    assert_ne!(message.text("trace_id"), CLIENT_TRACE);
+    assert_eq!(message.text("parent_span_id"), "");
+    let link = &message.field("links")[0];
+    assert_eq!(link["trace_id"], CLIENT_TRACE);
+    assert_eq!(link["span_id"], server.text("span_id"));
+    assert_eq!(message.field("links").as_array().unwrap().len(), 1);
+    assert_attributes(
+        message,
+        json!({
+            "belay.session.id": id, "belay.route": "chat", "belay.direction": "to_backend",
+            "belay.message.type": "text", "belay.message.size": 5, "belay.message.replaced.size": 4,
+            "belay.verdict": "replace",
+        }),
+    );
+    let limit = named(&spans, "filter limit");
+    assert!(limit.is_child_of(message));
+    assert_attributes(limit, json!({"belay.filter": "limit", "belay.verdict": "continue"}));
+    let mask = named(&spans, "filter mask");
+    assert!(mask.is_child_of(message));
+    assert_attributes(mask, json!({"belay.filter": "mask", "belay.verdict": "replace"}));
+}
+
+fn unix_nanos() -> u64 {
+    std::time::UNIX_EPOCH.elapsed().unwrap().as_nanos() as u64
+}
+
+#[test]
+fn every_field_arrives_over_grpc() {
+    assert_every_field("grpc", "every_field_arrives_over_grpc");
+}
+
+#[test]
+fn every_field_arrives_over_http() {
+    assert_every_field("http", "every_field_arrives_over_http");
+}
+
+#[test]
+fn without_a_client_span_a_trace_begins_here_and_a_lone_tracestate_is_not_passed_on() {
+    let Some(collector) = Collector::start("a_trace_begins_here", "grpc") else { return };
+    let setup = setup(&settings(&collector.endpoint(), "grpc", EVERYTHING), &[]);
+    let headers = [("traceparent", "00-zz-zz-01"), ("tracestate", "vendor=x")];
+    let (context, told) = a_life(SessionId::random(), &headers);
+    setup.telemetry.shutdown(PATIENCE);
+    let spans = collector.spans(LIFE);
+    let server = named(&spans, "GET chat");
+    assert_eq!(server.text("parent_span_id"), "");
+    assert_eq!(server.text("trace_state"), "");
+    assert_eq!(server.resource("service.name"), "belay");
+    assert!(context.is_sampled());
+    assert!(told["traceparent"].to_str().unwrap().contains(server.text("trace_id")));
+    assert!(!told.contains_key("tracestate"));
+}
+
+#[test]
+fn a_clients_decision_not_to_sample_is_respected_and_passed_on() {
+    let Some(collector) = Collector::start("a_clients_decision", "grpc") else { return };
+    let setup = setup(&settings(&collector.endpoint(), "grpc", EVERYTHING), &[]);
+    let client = format!("00-{CLIENT_TRACE}-{CLIENT_SPAN}-00");
+    let (context, told) = a_life(SessionId::random(), &[("traceparent", client.as_str())]);
+    assert!(!context.is_sampled());
+    let told = told["traceparent"].to_str().unwrap();
+    assert!(told.starts_with(&format!("00-{CLIENT_TRACE}-")) && told.ends_with("-00"), "{told}");
+    setup.telemetry.shutdown(PATIENCE);
+    // The hold and the connect that failed are kept, and nothing else.
+    let spans = collector.spans(2);
+    assert_eq!(named(&spans, "hold chat").attribute("belay.kept_for"), "hold");
+    assert_eq!(named(&spans, "connect chat").attribute("belay.kept_for"), "error");
+    assert!(named(&spans, "connect chat").is_child_of(named(&spans, "hold chat")));
+    assert!(collector.rest().is_empty());
+}
+
+#[test]
+fn refusals_and_errors_are_kept_when_nothing_is_sampled() {
+    let Some(collector) = Collector::start("refusals_and_errors_are_kept", "http") else { return };
+    let setup = setup(&settings(&collector.endpoint(), "http", NOTHING), &[]);
+    let request = request(&[]);
+    let session = SessionId::random();
+    // Nothing of this one.
+    let span = HandshakeSpan::start(&request, peer());
+    span.route("quiet");
+    span.filter("auth").admitted(&Ok(Admission::Accept));
+    span.finish(101);
+    // Of this one the request, and the filter that refused.
+    let span = HandshakeSpan::start(&request, peer());
+    span.route("chat");
+    span.filter("limit").admitted(&Ok(Admission::Accept));
+    span.filter("auth").admitted(&refusal());
+    span.refused();
+    let context = span.context();
+    span.finish(401);
+    // A message over which a filter closes the session, and one on which a filter fails.
+    assert!(MessageSpan::sampled(&context, &facts(session)).is_none());
+    let close = Verdict::Close(CloseReason::new(4003, "enough"));
+    MessageSpan::refused(&context, &facts(session), "mask", &Ok(close));
+    MessageSpan::refused(&context, &facts(session), "limit", &Err(failure()));
+    // A request that nobody answered.
+    drop(HandshakeSpan::start(&request, peer()));
+    setup.telemetry.shutdown(PATIENCE);
+
+    let spans = collector.spans(7);
+    let server = named(&spans, "GET chat");
+    assert_eq!(server.attribute("http.response.status_code"), 401);
+    assert_eq!(server.attribute("belay.kept_for"), "refusal");
+    assert_eq!(server.field("status")["code"], "unset", "a client's mistake is no error of a server");
+    let auth = named(&spans, "filter auth");
+    assert!(auth.is_child_of(server));
+    assert_eq!(auth.attribute("belay.verdict"), "refuse");
+    assert_eq!(auth.attribute("belay.refusal.status"), 401);
+    let unanswered = named(&spans, "GET");
+    assert_eq!(unanswered.attribute("error.type"), "no_answer");
+    assert_eq!(unanswered.attribute("belay.kept_for"), "error");
+    let mask = named(&spans, "filter mask");
+    assert_eq!(mask.attribute("belay.verdict"), "close");
+    let failed = named(&spans, "filter limit");
+    assert_eq!(failed.field("status"), &json!({"code": "error", "message": "out of memory"}));
+    for message in spans.iter().filter(|span| span.text("name") == "message to backend") {
+        assert_eq!(message.field("links")[0]["span_id"], server.text("span_id"));
+        assert!(mask.is_child_of(message) || failed.is_child_of(message));
+    }
+    assert!(collector.rest().is_empty());
+}
+
+#[test]
+fn what_went_wrong_is_kept_only_so_often_in_a_second() {
+    let setup = setup(&settings(&format!("http://{}", ports::free()), "http", NOTHING), &[]);
+    let request = request(&[]);
+    for _ in 0..1_000 {
+        drop(HandshakeSpan::start(&request, peer()));
+    }
+    // A thousand spans take less than five seconds on any machine that runs this.
+    assert!(setup.telemetry.spans.dropped(DropReason::KeptLimit) >= 400);
+}
+
+#[test]
+fn with_the_collector_away_nothing_grows_and_nothing_waits() {
+    let variables = [("OTEL_BSP_MAX_QUEUE_SIZE", "64"), ("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "16")];
+    let setup = setup(&settings(&format!("http://{}", ports::free()), "grpc", EVERYTHING), &variables);
+    let request = request(&[]);
+    const SPANS: u64 = 10_000;
+    for _ in 0..SPANS {
+        HandshakeSpan::start(&request, peer()).finish(101);
+    }
+    // Besides the queue there is one batch in the exporter's hands.
+    let counts = &setup.telemetry.spans;
+    assert!(counts.dropped_in_all() >= SPANS - 64 - 16, "{counts:?}");
+    setup.telemetry.shutdown(PATIENCE);
+    assert_eq!(counts.dropped_in_all(), SPANS, "{counts:?}");
+    assert_eq!(counts.exported(), 0);
+}
+
+#[test]
+fn a_slow_collector_costs_spans_and_a_shutdown_only_the_time_it_has() {
+    let Some(collector) = Collector::start_at("a_slow_collector", "grpc", ports::free(), 3600.0) else { return };
+    let variables = [("OTEL_BSP_MAX_QUEUE_SIZE", "64"), ("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "16")];
+    let setup = setup(&settings(&collector.endpoint(), "grpc", EVERYTHING), &variables);
+    let request = request(&[]);
+    const SPANS: u64 = 1_000;
+    for _ in 0..SPANS {
+        HandshakeSpan::start(&request, peer()).finish(101);
+    }
+    let begun = Clock::now();
+    setup.telemetry.shutdown(Duration::from_millis(300));
+    assert!(begun.elapsed() < Duration::from_secs(5), "the export's own timeout is 10 s, the receiver's an hour");
+    let counts = &setup.telemetry.spans;
+    assert_eq!(counts.dropped_in_all(), SPANS, "{counts:?}");
+    assert!(counts.dropped(DropReason::QueueFull) >= SPANS - 64 - 16, "{counts:?}");
+    assert!(counts.dropped(DropReason::Shutdown) >= 64, "{counts:?}");
+}
+
+#[test]
+fn a_collector_that_comes_back_gets_what_happens_then() {
+    let test = "a_collector_that_comes_back";
+    let Some(collector) = Collector::start(test, "grpc") else { return };
+    let variables = [("OTEL_BSP_SCHEDULE_DELAY", "20")];
+    let mut settings = settings(&collector.endpoint(), "grpc", EVERYTHING);
+    settings.otlp.timeout = Some(Duration::from_millis(500));
+    let setup = setup(&settings, &variables);
+    let request = request(&[]);
+    let tell = |route: &str| {
+        let span = HandshakeSpan::start(&request, peer());
+        span.route(route);
+        span.finish(101);
+    };
+    tell("before");
+    collector.span_where(|span| span.text("name") == "GET before");
+    let address = collector.address;
+    drop(collector);
+    let begun = Clock::now();
+    while setup.telemetry.spans.dropped(DropReason::ExportFailed) == 0 {
+        tell("while away");
+        assert!(begun.elapsed() < PATIENCE);
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let Some(collector) = Collector::start_at(test, "grpc", address, 0.0) else { return };
+    let begun = Clock::now();
+    let exported = setup.telemetry.spans.exported();
+    while setup.telemetry.spans.exported() == exported {
+        tell("after");
+        assert!(begun.elapsed() < PATIENCE);
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    collector.span_where(|span| span.text("name") == "GET after");
+}
+
+#[test]
+fn the_environment_names_the_collector_and_the_yaml_wins() {
+    let Some(collector) = Collector::start("the_environment_names_the_collector", "http") else { return };
+    let endpoint = collector.endpoint();
+    let variables =
+        [("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint.as_str()), ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf")];
+    let setup = setup(&Settings { service_name: Some("from-yaml".into()), ..Settings::default() }, &variables);
+    HandshakeSpan::start(&request(&[]), peer()).finish(101);
+    setup.telemetry.shutdown(PATIENCE);
+    assert_eq!(collector.spans(1)[0].resource("service.name"), "from-yaml");
+}
+
+#[test]
+fn with_nothing_configured_nothing_is_traced() {
+    let _setup = setup(&Settings::default(), &[]);
+    let (context, told) = a_life(SessionId::random(), &[("traceparent", "as the client sent it")]);
+    assert!(context.is_none());
+    assert_eq!(told["traceparent"], "as the client sent it");
+}
+
+#[test]
+fn an_endpoint_that_cannot_be_reached_this_way_is_refused_at_start() {
+    for (endpoint, says) in [
+        ("https://collector:4317", "https is not supported"),
+        ("collector:4317", "must begin with http://"),
+        ("http://", "telemetry.otlp.endpoint"),
+    ] {
+        let settings = settings(endpoint, "grpc", EVERYTHING);
+        let error = telemetry::prepare(&settings, &Environment::of(&[])).err().unwrap().to_string();
+        assert!(error.contains(says) && error.contains(endpoint), "{error}");
+    }
+    let wrong = Environment::of(&[("OTEL_EXPORTER_OTLP_PROTOCOL", "http/json")]);
+    let error = telemetry::prepare(&Settings::default(), &wrong).err().unwrap().to_string();
+    assert!(error.contains("OTEL_EXPORTER_OTLP_PROTOCOL") && error.contains("grpc or http/protobuf"), "{error}");
+}
