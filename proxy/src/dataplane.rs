@@ -4,9 +4,17 @@
 
 pub mod route;
 
+pub mod listener;
+pub mod serve;
+
+pub mod handshake;
+pub mod upstream;
+
+pub mod driver;
+pub mod session;
+
 pub mod codec;
 pub mod forward;
-pub mod handshake;
 pub mod message;
 
 pub mod chain;
@@ -14,3 +22,4 @@ pub mod heartbeat;
 pub mod hold;
 pub mod ledger;
 pub mod trace;
+pub mod worker;

@@ -4,6 +4,7 @@
 
 pub mod id;
 pub mod time;
+pub mod wheel;
 
 pub mod dataplane;
 
@@ -12,4 +13,5 @@ pub mod telemetry;
 
 pub mod admin;
 
+pub mod app;
 pub mod cli;

@@ -2,8 +2,9 @@
 
 use std::process::ExitCode;
 
+use belay::app;
 use belay::cli::{self, Hooks};
 
 fn main() -> ExitCode {
-    cli::main(&Hooks { run: |_| ExitCode::FAILURE, check: |_| Ok(()) })
+    cli::main(&Hooks { run: app::run, check: |_| Ok(()) })
 }

@@ -1,7 +1,10 @@
 //! The seam that filters meet the data path at: what is said to a filter, and what it may answer. The order of filters,
-//! and what their verdicts mean to a message, is the chain's; how a filter is run is the implementor's.
+//! and what their verdicts mean to a message, is [`Chain`]'s; how a filter is run is the implementor's.
 
 use std::time::Duration;
+
+mod run;
+pub use run::{Chain, Memory, Passage, SharedFilter, Subject};
 
 use super::handshake::Handshake;
 use super::message::{CloseReason, Direction, Message, MessageKind};

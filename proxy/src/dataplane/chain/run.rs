@@ -1,0 +1,219 @@
+//! Runs a route's filters over an event: forward for what goes to the backend, in reverse for what comes from it, and says
+//! what their verdicts together mean to the message. How one filter is run is the filter's.
+
+use std::borrow::Cow;
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use tracing::warn;
+
+use super::{
+    Admission, Call, Facts, Filter, FilterFailure, Handle, Interest, Reaction, Refusal, Subscription, UpstreamEvent,
+    Verdict,
+};
+use crate::dataplane::handshake::Handshake;
+use crate::dataplane::message::{CloseReason, Direction, Message, MessageKind};
+use crate::dataplane::route::FailurePolicy;
+use crate::time::Instant;
+
+/// A filter as the chains of one worker share it.
+pub type SharedFilter = Rc<RefCell<Box<dyn Filter>>>;
+
+/// One route's filters on one worker, and which of them listen to what: a filter that did not subscribe to an event is not
+/// in the event's list and costs it nothing.
+#[derive(Default)]
+pub struct Chain {
+    filters: Vec<SharedFilter>,
+    to_backend: Vec<usize>,
+    to_client: Vec<usize>,
+    handshake: Vec<usize>,
+    upstream: Vec<usize>,
+    heartbeat: Vec<usize>,
+}
+
+/// The session that an event is about, as the chain needs it.
+pub struct Subject<'a> {
+    /// The time of the event.
+    pub now: Instant,
+    /// The name of the session's route.
+    pub route: &'a str,
+    /// What the client asked for.
+    pub handshake: &'a Handshake,
+    /// What filters know of it.
+    pub facts: &'a mut Facts,
+    /// One for each filter of the chain.
+    pub handles: &'a mut [Handle],
+}
+
+impl Subject<'_> {
+    fn call(&mut self, position: usize) -> Call<'_> {
+        Call {
+            now: self.now,
+            route: self.route,
+            handshake: self.handshake,
+            facts: self.facts,
+            handle: &mut self.handles[position],
+            position,
+        }
+    }
+}
+
+/// What becomes of a message after all filters.
+#[derive(PartialEq, Eq, Debug)]
+pub enum Passage<'a> {
+    /// It goes on, perhaps changed.
+    Forward(Cow<'a, [u8]>, Memory),
+    /// It ends here, and its sender is told this.
+    Reply(Message),
+    /// It ends here.
+    Drop,
+    /// It was a heartbeat.
+    Heartbeat(Option<Message>),
+    /// Its session ends.
+    Close(CloseReason),
+}
+
+/// Whether a message is to be said again to later upstreams.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Memory {
+    /// It is.
+    Remember,
+    /// It is not, as far as filters go.
+    Forget,
+}
+
+/// 1011, as RFC 6455, section 7.4.1, has it for an unexpected condition on our side.
+const FILTER_FAILED: u16 = 1011;
+
+impl Chain {
+    /// The filters in the order for messages to the backend.
+    pub fn new(filters: Vec<SharedFilter>) -> Self {
+        let subscriptions: Vec<_> = filters.iter().map(|filter| filter.borrow().subscription()).collect();
+        let wanting = |wants: fn(&Subscription) -> bool| -> Vec<usize> {
+            (0..subscriptions.len()).filter(|&position| wants(&subscriptions[position])).collect()
+        };
+        let mut to_client = wanting(|s| s.to_client != Interest::Ignore);
+        to_client.reverse();
+        Self {
+            to_backend: wanting(|s| s.to_backend != Interest::Ignore),
+            to_client,
+            handshake: wanting(|s| s.handshake),
+            upstream: wanting(|s| s.upstream),
+            heartbeat: wanting(|s| s.heartbeat),
+            filters,
+        }
+    }
+
+    /// A handle for each filter, for a session that none has heard of.
+    pub fn handles(&self) -> Box<[Handle]> {
+        vec![Handle::default(); self.filters.len()].into_boxed_slice()
+    }
+
+    /// Asks each filter whether the client may come in; the first that refuses decides.
+    pub fn on_handshake(&self, subject: &mut Subject<'_>) -> Admission {
+        for &position in &self.handshake {
+            let mut filter = self.filters[position].borrow_mut();
+            match filter.on_handshake(subject.call(position)) {
+                Ok(Admission::Accept) => {}
+                Ok(refusal) => return refusal,
+                Err(failure) => match noted(failure) {
+                    FailurePolicy::Allow => {}
+                    FailurePolicy::Deny => return Admission::Refuse(unavailable()),
+                },
+            }
+        }
+        Admission::Accept
+    }
+
+    /// Runs a message through the filters that listen to its direction.
+    pub fn on_message<'a>(
+        &self,
+        subject: &mut Subject<'_>,
+        direction: Direction,
+        kind: MessageKind,
+        payload: &'a [u8],
+    ) -> Passage<'a> {
+        let mut payload = Cow::Borrowed(payload);
+        let mut memory = Memory::Forget;
+        for &position in self.listeners(direction) {
+            let mut filter = self.filters[position].borrow_mut();
+            match filter.on_message(subject.call(position), direction, kind, &payload) {
+                Ok(Verdict::Continue) => {}
+                Ok(Verdict::Remember) => memory = Memory::Remember,
+                Ok(Verdict::Replace(replacement)) => payload = Cow::Owned(replacement),
+                Ok(Verdict::Reply(message)) => return Passage::Reply(message),
+                Ok(Verdict::Drop) => return Passage::Drop,
+                Ok(Verdict::Heartbeat(answer)) => return Passage::Heartbeat(answer),
+                Ok(Verdict::Close(reason)) => return Passage::Close(reason),
+                Err(failure) => match noted(failure) {
+                    FailurePolicy::Allow => {}
+                    FailurePolicy::Deny => return Passage::Close(CloseReason::new(FILTER_FAILED, "filter failed")),
+                },
+            }
+        }
+        Passage::Forward(payload, memory)
+    }
+
+    /// Whether any filter listens to messages in this direction.
+    pub fn listens(&self, direction: Direction) -> bool {
+        !self.listeners(direction).is_empty()
+    }
+
+    /// Tells the filters what became of the upstream, and hands what they want done to `react`.
+    pub fn on_upstream(&self, subject: &mut Subject<'_>, event: UpstreamEvent, mut react: impl FnMut(Reaction)) {
+        for &position in &self.upstream {
+            let reaction = self.filters[position].borrow_mut().on_upstream(subject.call(position), event);
+            // A failure here concerns no message: the filter is as good as new, and nobody else need know.
+            react(reaction.unwrap_or_else(|failure| {
+                noted(failure);
+                Reaction::None
+            }));
+        }
+    }
+
+    /// Tells the filters that a heartbeat was answered at the edge.
+    pub fn on_heartbeat(&self, subject: &mut Subject<'_>, direction: Direction, mut react: impl FnMut(Reaction)) {
+        for &position in &self.heartbeat {
+            let reaction = self.filters[position].borrow_mut().on_heartbeat(subject.call(position), direction);
+            react(reaction.unwrap_or_else(|failure| {
+                noted(failure);
+                Reaction::None
+            }));
+        }
+    }
+
+    /// A filter's timer is due. A filter that fails here might have been about to end the session: its policy decides.
+    pub fn on_timer(&self, subject: &mut Subject<'_>, position: usize, timer: u32) -> Reaction {
+        let Some(filter) = self.filters.get(position) else { return Reaction::None };
+        let reaction = filter.borrow_mut().on_timer(subject.call(position), timer);
+        reaction.unwrap_or_else(|failure| match noted(failure) {
+            FailurePolicy::Allow => Reaction::None,
+            FailurePolicy::Deny => Reaction::Close(CloseReason::new(FILTER_FAILED, "filter failed")),
+        })
+    }
+
+    /// The session is over.
+    pub fn on_close(&self, subject: &mut Subject<'_>, reason: &CloseReason) {
+        for position in 0..self.filters.len() {
+            if subject.handles[position] != Handle::default() {
+                self.filters[position].borrow_mut().on_close(subject.call(position), reason);
+            }
+        }
+    }
+
+    fn listeners(&self, direction: Direction) -> &[usize] {
+        match direction {
+            Direction::ToBackend => &self.to_backend,
+            Direction::ToClient => &self.to_client,
+        }
+    }
+}
+
+fn noted(failure: FilterFailure) -> FailurePolicy {
+    warn!(filter = %failure.filter, cause = %failure.cause, "a filter failed on an event");
+    failure.policy
+}
+
+fn unavailable() -> Refusal {
+    Refusal { status: 503, headers: Vec::new(), body: "a filter of this route is not available\n".to_owned() }
+}

@@ -1,0 +1,313 @@
+//! Drives one session: moves bytes between its sockets and its state machine, dials when it wants to, and wakes it when
+//! it is due. One task a session, one future that is written by hand so that an idle session keeps its two sockets and
+//! nothing else: bytes are read into the worker's buffer and written out of pooled queues. What the bytes mean is the
+//! session's.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context as TaskContext, Poll, ready};
+
+use bytes::Bytes;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tracing::debug;
+
+use super::listener::ConnectionSlot;
+use super::session::{DialFailure, Session, UpstreamWish};
+use super::upstream::{self, Connection, DialError, Dialled};
+use super::worker::{Command, SessionKey, Worker};
+use crate::time::Instant;
+
+/// The task of one session.
+pub struct Driver {
+    worker: Rc<Worker>,
+    key: Option<SessionKey>,
+    session: Session,
+    client: TcpStream,
+    upstream: Upstream,
+    /// What came with the ends of the two handshakes.
+    early: Option<Box<Early>>,
+    /// When the worker's wheel is to wake this task.
+    armed: Instant,
+    _slot: ConnectionSlot,
+}
+
+/// Bytes that were read before the session was.
+pub struct Early {
+    /// From the client.
+    pub client: Bytes,
+    /// From its first upstream.
+    pub upstream: Bytes,
+}
+
+enum Upstream {
+    Away,
+    Dialling { since: Instant, dial: Pin<Box<dyn Future<Output = Result<Dialled, DialError>>>> },
+    Open(TcpStream),
+}
+
+/// Whether a step found something to do.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Progress {
+    Made,
+    None,
+}
+
+/// Rounds before other sessions get their turn. A round reads at most the worker's buffer from each side.
+const ROUNDS_MAX: u32 = 8;
+
+impl Driver {
+    /// A task for a session whose two connections stand.
+    pub fn new(
+        worker: Rc<Worker>,
+        session: Session,
+        client: TcpStream,
+        upstream: TcpStream,
+        early: Early,
+        slot: ConnectionSlot,
+    ) -> Self {
+        let is_early = !early.client.is_empty() || !early.upstream.is_empty();
+        Self {
+            worker,
+            key: None,
+            session,
+            client,
+            upstream: Upstream::Open(upstream),
+            early: is_early.then(|| Box::new(early)),
+            armed: Instant::NEVER,
+            _slot: slot,
+        }
+    }
+
+    /// One round over everything that may have happened.
+    fn round(&mut self, cx: &mut TaskContext<'_>, key: SessionKey) -> Progress {
+        let now = Instant::now();
+        let steps = [
+            self.obey(now, key),
+            self.meet_deadlines(now),
+            self.dial(cx, now, key),
+            self.read_client(cx, now),
+            self.read_upstream(cx, now),
+            self.write_client(cx, now),
+            self.write_upstream(cx, now),
+        ];
+        self.worker.with_context(now, |context| self.session.handle_flushed(context));
+        self.grant_upstream_wish(now, key, steps)
+    }
+
+    fn obey(&mut self, now: Instant, key: SessionKey) -> Progress {
+        let Some(command) = self.worker.take_command(key) else { return Progress::None };
+        self.worker.with_context(now, |context| match command {
+            Command::BackendBack(wait) => self.session.handle_backend_back(context, wait),
+            Command::Shutdown(reason) => self.session.handle_shutdown(context, reason),
+        });
+        Progress::Made
+    }
+
+    fn meet_deadlines(&mut self, now: Instant) -> Progress {
+        if self.armed <= now {
+            self.armed = Instant::NEVER;
+        }
+        if self.session.next_deadline() > now {
+            return Progress::None;
+        }
+        self.worker.with_context(now, |context| self.session.handle_deadlines(context));
+        Progress::Made
+    }
+
+    fn dial(&mut self, cx: &mut TaskContext<'_>, now: Instant, key: SessionKey) -> Progress {
+        let Upstream::Dialling { since, dial } = &mut self.upstream else { return Progress::None };
+        let Poll::Ready(outcome) = dial.as_mut().poll(cx) else { return Progress::None };
+        let connecting = now - *since;
+        self.worker.with_context(now, |context| match outcome {
+            Ok(dialled) => {
+                self.upstream = Upstream::Open(dialled.stream);
+                self.session.handle_connected(context, connecting);
+                if !dialled.early.is_empty() {
+                    self.session.handle_upstream_bytes(context, &mut Vec::from(dialled.early));
+                }
+            }
+            Err(error) => {
+                debug!(%error, "cannot dial");
+                self.upstream = Upstream::Away;
+                self.session.handle_dial_failed(context, failure_of(&error));
+            }
+        });
+        let authority = &self.session.route().route.backend.authority;
+        match self.upstream {
+            Upstream::Open(_) => self.worker.backend_is_back(authority),
+            _ => self.worker.await_backend(authority, key),
+        }
+        Progress::Made
+    }
+
+    fn read_client(&mut self, cx: &mut TaskContext<'_>, now: Instant) -> Progress {
+        if !self.session.wants_client_bytes() {
+            return Progress::None;
+        }
+        let Self { worker, session, client, .. } = self;
+        worker.with_scratch(|scratch| match poll_read(client, cx, scratch) {
+            Poll::Pending => Progress::None,
+            Poll::Ready(Some(bytes)) => {
+                worker.with_context(now, |context| session.handle_client_bytes(context, bytes));
+                Progress::Made
+            }
+            Poll::Ready(None) if session.client_is_done() => Progress::None,
+            Poll::Ready(None) => {
+                worker.with_context(now, |context| session.handle_client_gone(context));
+                Progress::Made
+            }
+        })
+    }
+
+    fn read_upstream(&mut self, cx: &mut TaskContext<'_>, now: Instant) -> Progress {
+        let Self { worker, session, upstream: Upstream::Open(stream), .. } = self else { return Progress::None };
+        if !session.wants_upstream_bytes() {
+            return Progress::None;
+        }
+        worker.with_scratch(|scratch| match poll_read(stream, cx, scratch) {
+            Poll::Pending => Progress::None,
+            Poll::Ready(Some(bytes)) => {
+                worker.with_context(now, |context| session.handle_upstream_bytes(context, bytes));
+                Progress::Made
+            }
+            Poll::Ready(None) => {
+                worker.with_context(now, |context| session.handle_upstream_gone(context));
+                Progress::Made
+            }
+        })
+    }
+
+    fn write_client(&mut self, cx: &mut TaskContext<'_>, now: Instant) -> Progress {
+        let mut progress = Progress::None;
+        while !self.session.client_output().is_empty() {
+            let Poll::Ready(written) = Pin::new(&mut self.client).poll_write(cx, self.session.client_output()) else {
+                break;
+            };
+            self.worker.with_context(now, |context| match written {
+                Ok(bytes) if bytes > 0 => self.session.handle_client_written(context, bytes),
+                _ => self.session.handle_client_gone(context),
+            });
+            progress = Progress::Made;
+        }
+        progress
+    }
+
+    fn write_upstream(&mut self, cx: &mut TaskContext<'_>, now: Instant) -> Progress {
+        let mut progress = Progress::None;
+        while let Upstream::Open(stream) = &mut self.upstream
+            && !self.session.upstream_output().is_empty()
+        {
+            let Poll::Ready(written) = Pin::new(stream).poll_write(cx, self.session.upstream_output()) else { break };
+            self.worker.with_context(now, |context| match written {
+                Ok(bytes) if bytes > 0 => self.session.handle_upstream_written(context, bytes),
+                _ => self.session.handle_upstream_gone(context),
+            });
+            progress = Progress::Made;
+        }
+        progress
+    }
+
+    fn grant_upstream_wish(&mut self, now: Instant, key: SessionKey, steps: [Progress; 7]) -> Progress {
+        match (self.session.upstream_wish(), &self.upstream) {
+            (UpstreamWish::Dial, _) => {
+                self.start_dialling(now);
+                return Progress::Made;
+            }
+            (UpstreamWish::Drop, Upstream::Open(_) | Upstream::Dialling { .. }) => {
+                self.upstream = Upstream::Away;
+                if self.session.is_holding() {
+                    self.worker.await_backend(&self.session.route().route.backend.authority, key);
+                }
+            }
+            _ => {}
+        }
+        if steps.contains(&Progress::Made) { Progress::Made } else { Progress::None }
+    }
+
+    fn start_dialling(&mut self, now: Instant) {
+        let route = std::sync::Arc::clone(&self.session.route().route);
+        let (handshake, facts, attempt) = self.session.dial_facts();
+        let request = upstream::request(&route.backend, handshake, facts, attempt, Connection::Resumed);
+        let dialling = Rc::clone(&self.worker.dialling);
+        let dial = Box::pin(async move {
+            // The semaphore is never closed; if it were, dialling unbounded would still be right.
+            let _permit = dialling.acquire().await.ok();
+            upstream::dial(&route.backend, request).await
+        });
+        self.upstream = Upstream::Dialling { since: now, dial };
+        self.worker.with_context(now, |context| self.session.handle_dialling(context));
+    }
+
+    fn hear_early(&mut self) {
+        if let Some(early) = self.early.take() {
+            self.worker.with_context(Instant::now(), |context| {
+                self.session.handle_client_bytes(context, &mut Vec::from(early.client));
+                self.session.handle_upstream_bytes(context, &mut Vec::from(early.upstream));
+            });
+        }
+    }
+
+    /// Has the wheel wake this task in time. A wake that turns out too early is cheaper than moving it with each message.
+    fn arm(&mut self, key: SessionKey) {
+        let deadline = self.session.next_deadline();
+        if deadline < self.armed {
+            self.armed = deadline;
+            self.worker.arm(key, deadline);
+        }
+    }
+}
+
+impl Future for Driver {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<()> {
+        let this = self.get_mut();
+        let key = *this.key.get_or_insert_with(|| this.worker.enter(cx.waker().clone()));
+        this.hear_early();
+        for _ in 0..ROUNDS_MAX {
+            let progress = this.round(cx, key);
+            if this.session.is_closed() {
+                return Poll::Ready(());
+            }
+            if progress == Progress::None {
+                this.arm(key);
+                return Poll::Pending;
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        if let Some(key) = self.key {
+            self.worker.leave(key);
+        }
+    }
+}
+
+/// Reads into `buffer`. Nothing more will come after `None`.
+fn poll_read<'a>(stream: &mut TcpStream, cx: &mut TaskContext<'_>, buffer: &'a mut [u8]) -> Poll<Option<&'a mut [u8]>> {
+    let mut into = ReadBuf::new(buffer);
+    let outcome = ready!(Pin::new(stream).poll_read(cx, &mut into));
+    let read = into.filled().len();
+    Poll::Ready(match outcome {
+        Ok(()) if read > 0 => Some(&mut buffer[..read]),
+        _ => None,
+    })
+}
+
+/// What an error of dialling means to the session. A backend that says no by a status of its own will say no again; one
+/// that is overloaded or not yet there will not.
+fn failure_of(error: &DialError) -> DialFailure {
+    match error {
+        DialError::Refused(response) => match response.status().as_u16() {
+            408 | 425 | 429 | 500.. => DialFailure::Unavailable,
+            status => DialFailure::Refused(status),
+        },
+        DialError::Unreachable { .. } | DialError::TimedOut(_) | DialError::NotWebSocket(_) => DialFailure::Unavailable,
+    }
+}

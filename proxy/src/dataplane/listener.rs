@@ -1,0 +1,154 @@
+//! Accepts connections and reads their requests, within the listener's limits. What a request means is [`serve`]'s.
+
+use std::cell::Cell;
+use std::convert::Infallible;
+use std::io;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::time::Duration;
+
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::AsyncWriteExt;
+use tokio::net::{TcpListener, TcpStream};
+use tracing::{debug, warn};
+
+use super::route::ListenerLimits;
+use super::serve;
+use super::worker::Worker;
+use crate::time::Instant;
+
+/// Connections that are open, over all workers, and how many may be.
+#[derive(Clone, Debug)]
+pub struct Connections {
+    open: Arc<AtomicUsize>,
+    open_max: usize,
+}
+
+/// A connection's place among the open ones. Given back when dropped.
+#[derive(Debug)]
+pub struct ConnectionSlot(Arc<AtomicUsize>);
+
+impl Connections {
+    /// So many at a time, shared by all clones.
+    pub fn new(open_max: usize) -> Self {
+        Self { open: Arc::default(), open_max }
+    }
+
+    fn take(&self) -> Option<ConnectionSlot> {
+        let slot = ConnectionSlot(Arc::clone(&self.open));
+        // Counted before it is compared, so that two workers cannot both take the last place.
+        (self.open.fetch_add(1, Relaxed) < self.open_max).then_some(slot)
+    }
+}
+
+impl Drop for ConnectionSlot {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Relaxed);
+    }
+}
+
+/// What a client over the limit is told, without reading its request.
+const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nConnection: close\r\nContent-Type: text/plain\r\nContent-Length: 21\r\n\r\ntoo many connections\n";
+/// The kernel has no file for us: connections are closing meanwhile, and asking again at once would only burn the core.
+const OUT_OF_FILES_PAUSE: Duration = Duration::from_millis(50);
+/// Of a kind, one line in the log in this time.
+const LOG_SPACING: Duration = Duration::from_secs(5);
+
+/// Accepts for ever.
+pub async fn run(worker: Rc<Worker>, listener: TcpListener, limits: ListenerLimits, connections: Connections) {
+    let http = Rc::new(http(&limits));
+    let complaints = Complaints::default();
+    loop {
+        match listener.accept().await {
+            Ok((stream, peer)) => {
+                worker.counters.connections_accepted.add(1);
+                match connections.take() {
+                    Some(slot) => {
+                        let connection = serve_connection(Rc::clone(&worker), Rc::clone(&http), stream, peer, slot);
+                        tokio::task::spawn_local(connection);
+                    }
+                    None => {
+                        worker.counters.connections_refused.add(1);
+                        if complaints.is_due() {
+                            warn!(
+                                limit = connections.open_max,
+                                "refusing clients: the listener's connections are all taken"
+                            );
+                        }
+                        tokio::task::spawn_local(refuse(stream));
+                    }
+                }
+            }
+            Err(error) if is_out_of_files(&error) => {
+                if complaints.is_due() {
+                    warn!(%error, "cannot accept: this process may open no more files; raise its limit (ulimit -n) or lower the listener's connections");
+                }
+                tokio::time::sleep(OUT_OF_FILES_PAUSE).await;
+            }
+            // The client gave up between connecting and being accepted.
+            Err(error) => debug!(%error, "cannot accept a connection"),
+        }
+    }
+}
+
+/// The head must come within the handshake's time, and within its bounds; hyper answers 408 or 431 by itself.
+fn http(limits: &ListenerLimits) -> http1::Builder {
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new())
+        .header_read_timeout(limits.handshake_timeout)
+        .max_header_size(limits.header_bytes_max)
+        .max_buf_size(limits.header_bytes_max.max(8 * 1024))
+        .max_headers(limits.headers_max);
+    http
+}
+
+async fn serve_connection(
+    worker: Rc<Worker>,
+    http: Rc<http1::Builder>,
+    stream: TcpStream,
+    peer: SocketAddr,
+    slot: ConnectionSlot,
+) {
+    if let Err(error) = stream.set_nodelay(true) {
+        return debug!(%peer, %error, "the connection broke before its request");
+    }
+    let slot = Rc::new(Cell::new(Some(slot)));
+    let service = service_fn(|request| {
+        let (worker, slot) = (Rc::clone(&worker), Rc::clone(&slot));
+        async move { Ok::<_, Infallible>(serve::request(worker, request, peer, slot).await) }
+    });
+    if let Err(error) = http.serve_connection(TokioIo::new(stream), service).with_upgrades().await {
+        // A client's mistake or its leaving: hyper has answered it as far as it can be answered.
+        debug!(%peer, %error, "a connection ended badly");
+    }
+}
+
+async fn refuse(mut stream: TcpStream) {
+    // The client may be gone already, and nothing depends on its hearing this.
+    drop(stream.write_all(FULL).await);
+    drop(stream.shutdown().await);
+}
+
+fn is_out_of_files(error: &io::Error) -> bool {
+    use rustix::io::Errno;
+    matches!(Errno::from_io_error(error), Some(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM))
+}
+
+/// Keeps a flood of equal complaints out of the log.
+#[derive(Default)]
+struct Complaints(Cell<Option<Instant>>);
+
+impl Complaints {
+    fn is_due(&self) -> bool {
+        let now = Instant::now();
+        let due = self.0.get().is_none_or(|last| now - last >= LOG_SPACING);
+        if due {
+            self.0.set(Some(now));
+        }
+        due
+    }
+}

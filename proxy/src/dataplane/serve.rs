@@ -1,0 +1,308 @@
+//! One request of a client, from its head to a session of its own, to the backend, or to a refusal. Reads from top to
+//! bottom; what happens after the upgrade is the driver's.
+
+use std::cell::Cell;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{
+    CONNECTION, CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER, SEC_WEBSOCKET_ACCEPT,
+    SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE,
+};
+use http::uri::Scheme;
+use http::{Method, Request, Response, StatusCode, Version};
+use http_body_util::{Either, Full};
+use hyper::body::Incoming;
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+use tracing::debug;
+
+use super::chain::{Admission, Facts, Handle, Subject, UpstreamEvent};
+use super::driver::{Driver, Early};
+use super::forward;
+use super::handshake::Handshake;
+use super::listener::ConnectionSlot;
+use super::message::CloseReason;
+use super::session::{RouteState, Session};
+use super::upstream::{self, Connection, DialError, Dialled, accept_for, has_token};
+use super::worker::Worker;
+use crate::id::SessionId;
+use crate::time::Instant;
+
+/// What we answer with: the forwarder's bodies and texts of our own, or a backend's refusal of a handshake.
+type Body = Either<forward::Body, Incoming>;
+
+/// The connection's place, until a session takes it along.
+pub type Slot = Rc<Cell<Option<ConnectionSlot>>>;
+
+/// Answers one request.
+pub async fn request(worker: Rc<Worker>, request: Request<Incoming>, peer: SocketAddr, slot: Slot) -> Response<Body> {
+    let host = request.headers().get(HOST).and_then(|host| host.to_str().ok());
+    let uri = request.uri();
+    let route = worker.dataplane.routes.find(host, uri.path(), uri.query(), request.headers());
+    let Some(route) = route.and_then(|route| worker.route(route)).cloned() else {
+        worker.counters.handshakes_refused.add(1);
+        return plain(StatusCode::NOT_FOUND, "no route for this request\n");
+    };
+    if !has_token(request.headers(), UPGRADE, "websocket") {
+        worker.counters.requests_forwarded.add(1);
+        return worker.forwarder.forward(&route.route, request, peer, &Scheme::HTTP).await.map(Either::Left);
+    }
+    match open_session(&worker, &route, request, peer, slot).await {
+        Ok(switching) => switching,
+        Err(refusal) => refusal,
+    }
+}
+
+/// Lets a client in: its handshake is sound, the filters accept it, the backend accepts it.
+async fn open_session(
+    worker: &Rc<Worker>,
+    route: &Rc<RouteState>,
+    mut request: Request<Incoming>,
+    peer: SocketAddr,
+    slot: Slot,
+) -> Result<Response<Body>, Response<Body>> {
+    let refused = |response| {
+        worker.counters.handshakes_refused.add(1);
+        response
+    };
+    let accept = check_handshake(&request).map_err(refused)?;
+    let handshake = read_handshake(&request, peer);
+    let mut guest = Guest::new(worker, route, handshake);
+    guest.ask_filters().map_err(refused)?;
+    let begun = Instant::now();
+    let dialled = guest.dial().await?;
+    let connecting = Instant::now() - begun;
+    let response = switching_protocols(&accept, &dialled, guest.facts());
+
+    let upgrade = hyper::upgrade::on(&mut request);
+    let worker = Rc::clone(worker);
+    tokio::task::spawn_local(async move {
+        match upgrade.await.map(|upgraded| upgraded.downcast::<TokioIo<TcpStream>>()) {
+            Ok(Ok(parts)) => {
+                // A copy of its own length: the original keeps hyper's whole read buffer alive.
+                let early = Early { client: Bytes::copy_from_slice(&parts.read_buf), upstream: dialled.early };
+                let session = guest.into_session(connecting);
+                let client = parts.io.into_inner();
+                let Some(slot) = slot.take() else { return };
+                tokio::task::spawn_local(Driver::new(worker, session, client, dialled.stream, early, slot));
+            }
+            // The client left between its request and our answer.
+            Ok(Err(_)) | Err(_) => debug!(%peer, "the client left during its handshake"),
+        }
+    });
+    Ok(response)
+}
+
+/// RFC 6455, section 4.2.1. Returns the Sec-WebSocket-Accept to answer with.
+fn check_handshake(request: &Request<Incoming>) -> Result<String, Response<Body>> {
+    let headers = request.headers();
+    let bad = |why: &'static str| plain(StatusCode::BAD_REQUEST, why);
+    if request.method() != Method::GET || request.version() < Version::HTTP_11 {
+        return Err(bad("a WebSocket handshake is a GET of HTTP/1.1\n"));
+    }
+    if !has_token(headers, CONNECTION, "upgrade") {
+        return Err(bad("a WebSocket handshake has Connection: Upgrade\n"));
+    }
+    if headers.get(SEC_WEBSOCKET_VERSION).is_none_or(|version| version.as_bytes() != b"13") {
+        // RFC 6455, section 4.4.
+        let mut response = plain(StatusCode::UPGRADE_REQUIRED, "this is a WebSocket of version 13\n");
+        response.headers_mut().insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
+        response.headers_mut().insert(UPGRADE, HeaderValue::from_static("websocket"));
+        return Err(response);
+    }
+    let mut keys = headers.get_all(SEC_WEBSOCKET_KEY).iter();
+    match (keys.next(), keys.next()) {
+        // 16 bytes in base64.
+        (Some(key), None) if key.len() == 24 && key.as_bytes().ends_with(b"==") => Ok(accept_for(key.as_bytes())),
+        _ => Err(bad("a WebSocket handshake has one Sec-WebSocket-Key of 16 bytes in base64\n")),
+    }
+}
+
+/// What of the request the backend will be told, now and after each loss.
+fn read_handshake(request: &Request<Incoming>, peer: SocketAddr) -> Handshake {
+    let mut headers = request.headers().clone();
+    let host = headers.get(HOST).and_then(|host| host.to_str().ok()).map(str::to_owned);
+    forward::add_forwarded(&mut headers, peer, host.as_deref(), &Scheme::HTTP);
+    forward::strip_hop_by_hop(&mut headers);
+    // Ours to say to the backend, whatever the client says.
+    for name in [SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, SEC_WEBSOCKET_EXTENSIONS] {
+        headers.remove(name);
+    }
+    let ours: Vec<HeaderName> = headers.keys().filter(|name| name.as_str().starts_with("belay-")).cloned().collect();
+    for name in ours {
+        headers.remove(name);
+    }
+    let target = request.uri().path_and_query().map_or("/", |target| target.as_str());
+    Handshake::new(SessionId::random(), peer, target, headers.iter())
+}
+
+/// A client that asks to be let in. The filters are told when it is not let in after all.
+struct Guest {
+    worker: Rc<Worker>,
+    route: Rc<RouteState>,
+    /// Taken when it becomes a session.
+    papers: Option<Papers>,
+}
+
+struct Papers {
+    handshake: Handshake,
+    facts: Facts,
+    handles: Box<[Handle]>,
+}
+
+impl Papers {
+    fn subject<'a>(&'a mut self, route: &'a RouteState) -> Subject<'a> {
+        Subject {
+            now: Instant::now(),
+            route: &route.route.name,
+            handshake: &self.handshake,
+            facts: &mut self.facts,
+            handles: &mut self.handles,
+        }
+    }
+}
+
+/// Between two attempts to reach a backend that refuses connections, while its client waits: a starting pod's port opens
+/// at some moment in here.
+const REACH_AGAIN: Duration = Duration::from_millis(100);
+
+impl Guest {
+    fn new(worker: &Rc<Worker>, route: &Rc<RouteState>, handshake: Handshake) -> Self {
+        let papers = Papers { handshake, facts: Facts::default(), handles: route.chain.handles() };
+        Self { worker: Rc::clone(worker), route: Rc::clone(route), papers: Some(papers) }
+    }
+
+    fn ask_filters(&mut self) -> Result<(), Response<Body>> {
+        let Some(papers) = &mut self.papers else { return Ok(()) };
+        let Admission::Refuse(refusal) = self.route.chain.on_handshake(&mut papers.subject(&self.route)) else {
+            return Ok(());
+        };
+        let status = StatusCode::from_u16(refusal.status).unwrap_or(StatusCode::FORBIDDEN);
+        let mut response = plain(status, refusal.body);
+        for (name, value) in &refusal.headers {
+            if let (Ok(name), Ok(value)) = (HeaderName::try_from(&**name), HeaderValue::try_from(&**value)) {
+                response.headers_mut().append(name, value);
+            }
+        }
+        Err(response)
+    }
+
+    /// The session's first upstream. A backend that is not there yet is given the route's `connect_timeout` to come.
+    async fn dial(&mut self) -> Result<Dialled, Response<Body>> {
+        let backend = &self.route.route.backend;
+        let deadline = tokio::time::Instant::now() + backend.connect_timeout;
+        let counters = std::sync::Arc::clone(&self.worker.counters);
+        let mut attempt = 1;
+        loop {
+            let Some(papers) = &mut self.papers else { return Err(plain(StatusCode::INTERNAL_SERVER_ERROR, "")) };
+            let request = upstream::request(backend, &papers.handshake, &papers.facts, attempt, Connection::First);
+            counters.dials.add(1);
+            let outcome = {
+                let _permit = self.worker.dialling.acquire().await.ok();
+                upstream::dial(backend, request).await
+            };
+            let error = match outcome {
+                Ok(dialled) => {
+                    settle_subprotocol(&mut papers.facts, &dialled);
+                    return Ok(dialled);
+                }
+                Err(error) => error,
+            };
+            if let DialError::Refused(response) = error {
+                counters.handshakes_refused_upstream.add(1);
+                return Err(pass_back(*response));
+            }
+            counters.dials_failed.add(1);
+            // Filters may count failures; a session that could be closed or told something is not there yet.
+            self.route.chain.on_upstream(&mut papers.subject(&self.route), UpstreamEvent::Failed, drop);
+            let again = tokio::time::Instant::now() + REACH_AGAIN;
+            if matches!(error, DialError::Unreachable { .. }) && again < deadline {
+                tokio::time::sleep_until(again).await;
+                attempt += 1;
+                continue;
+            }
+            debug!(route = %self.route.route.name, %error, "a client finds no backend");
+            counters.handshakes_refused.add(1);
+            return Err(no_backend(&self.route.route.name, &error));
+        }
+    }
+
+    fn facts(&self) -> Option<&Facts> {
+        self.papers.as_ref().map(|papers| &papers.facts)
+    }
+
+    fn into_session(mut self, connecting: Duration) -> Session {
+        let Some(Papers { handshake, facts, handles }) = self.papers.take() else { unreachable!("a guest has papers") };
+        let (worker, route) = (Rc::clone(&self.worker), Rc::clone(&self.route));
+        worker.with_context(Instant::now(), |cx| Session::new(cx, route, handshake, facts, handles, connecting))
+    }
+}
+
+impl Drop for Guest {
+    fn drop(&mut self) {
+        if let Some(papers) = &mut self.papers {
+            let reason = CloseReason { code: None, reason: "not let in".into() };
+            self.route.chain.on_close(&mut papers.subject(&self.route), &reason);
+        }
+    }
+}
+
+/// Later upstreams are offered what this one picked, and nothing else: the client has been told, and cannot be told anew.
+fn settle_subprotocol(facts: &mut Facts, dialled: &Dialled) {
+    let picked = dialled.answer.headers().get(SEC_WEBSOCKET_PROTOCOL).and_then(|name| name.to_str().ok());
+    let was_offered = facts.inner().is_some_and(|facts| facts.offered_subprotocols.is_some());
+    if picked.is_some() || was_offered {
+        facts.inner_mut().offered_subprotocols = Some(picked.into_iter().map(Into::into).collect());
+    }
+}
+
+/// Our 101, with what the backend said in its own.
+fn switching_protocols(accept: &str, dialled: &Dialled, facts: Option<&Facts>) -> Response<Body> {
+    let mut response = Response::new(own(Bytes::new()));
+    *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+    let mut headers: HeaderMap = dialled.answer.headers().clone();
+    forward::strip_hop_by_hop(&mut headers);
+    headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
+    headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+    if let Ok(accept) = HeaderValue::try_from(accept) {
+        headers.insert(SEC_WEBSOCKET_ACCEPT, accept);
+    }
+    let fallback = facts.and_then(Facts::inner).and_then(|facts| facts.default_subprotocol.as_deref());
+    if let (false, Some(Ok(name))) = (headers.contains_key(SEC_WEBSOCKET_PROTOCOL), fallback.map(HeaderValue::try_from))
+    {
+        headers.insert(SEC_WEBSOCKET_PROTOCOL, name);
+    }
+    *response.headers_mut() = headers;
+    response
+}
+
+fn no_backend(route: &str, error: &DialError) -> Response<Body> {
+    let status = match error {
+        DialError::TimedOut(_) => StatusCode::GATEWAY_TIMEOUT,
+        DialError::NotWebSocket(_) => StatusCode::BAD_GATEWAY,
+        DialError::Unreachable { .. } | DialError::Refused(_) => StatusCode::SERVICE_UNAVAILABLE,
+    };
+    let mut response = plain(status, format!("the backend of route '{route}' does not answer\n"));
+    response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    response
+}
+
+/// The backend's own refusal, as it is.
+fn pass_back(mut response: Response<Incoming>) -> Response<Body> {
+    forward::strip_hop_by_hop(response.headers_mut());
+    response.map(Either::Right)
+}
+
+fn plain(status: StatusCode, text: impl Into<Bytes>) -> Response<Body> {
+    let mut response = Response::new(own(text.into()));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    response
+}
+
+fn own(text: Bytes) -> Body {
+    Either::Left(Either::Right(Full::new(text)))
+}

@@ -1,0 +1,260 @@
+//! How a session ends: both close handshakes (RFC 6455, section 7), what is still on its way before them, and the time
+//! both sides have for it.
+
+use tracing::debug;
+
+use super::timers::Timer;
+use super::{CLOSE_TIMEOUT, Context, Core, State, UpstreamWish};
+use crate::dataplane::codec::{ProtocolError, Role};
+use crate::dataplane::ledger::LossReason;
+use crate::dataplane::message::CloseReason;
+
+/// The end has begun.
+pub(super) struct Closing {
+    /// Why messages that do not make it are lost.
+    pub(super) loss: LossReason,
+    pub(super) client: ClientEnd,
+    pub(super) upstream: UpstreamEnd,
+}
+
+/// How far the client's connection is on its way to its end.
+pub(super) enum ClientEnd {
+    /// It sent a close frame; ours waits for the upstream's, so that the backend's last messages come before it.
+    Waiting(CloseReason),
+    /// Our close frame is on its way; its own has not come.
+    Asked,
+    /// Its close frame has come, ours is on its way.
+    Answering,
+    /// Nothing more is to be done.
+    Gone,
+}
+
+/// How far the upstream connection is on its way to its end.
+pub(super) enum UpstreamEnd {
+    /// Our close frame is on its way; its own has not come.
+    Asked,
+    /// What it sends is not wanted any more; what it is sent is still on its way, then the connection goes: after an answer
+    /// to its close frame, or without one if the client went without one.
+    Draining,
+    /// Nothing more is to be done.
+    Gone,
+}
+
+impl Closing {
+    pub(super) fn upstream_wish(&self) -> UpstreamWish {
+        match self.upstream {
+            UpstreamEnd::Asked | UpstreamEnd::Draining => UpstreamWish::Keep,
+            UpstreamEnd::Gone => UpstreamWish::Drop,
+        }
+    }
+
+    pub(super) fn client_is_done(&self) -> bool {
+        matches!(self.client, ClientEnd::Gone)
+    }
+
+    /// Whether a message can still be put before our close frame to the client.
+    pub(super) fn client_still_reads(&self) -> bool {
+        matches!(self.client, ClientEnd::Waiting(_))
+    }
+}
+
+impl Core {
+    /// Whether what the client sends is still looked at.
+    pub(super) fn hears_client(&self) -> bool {
+        match &self.state {
+            State::Bound(_) | State::Holding(_) => true,
+            State::Closing(closing) => matches!(closing.client, ClientEnd::Asked),
+            State::Closed => false,
+        }
+    }
+
+    /// Whether what the upstream sends is still looked at.
+    pub(super) fn hears_upstream(&self) -> bool {
+        match &self.state {
+            State::Bound(_) => true,
+            State::Closing(closing) => matches!(closing.upstream, UpstreamEnd::Asked),
+            State::Holding(_) | State::Closed => false,
+        }
+    }
+
+    pub(super) fn on_client_close(&mut self, cx: &mut Context<'_>, reason: CloseReason) {
+        match &mut self.state {
+            // Bound => Closing
+            State::Bound(_) => {
+                self.to_upstream.push_close(cx.pool, Role::Client, &reason);
+                let client = ClientEnd::Waiting(reason);
+                self.begin_closing(cx, LossReason::ClientGone, client, UpstreamEnd::Asked);
+            }
+            // Holding => Closing
+            State::Holding(_) => {
+                self.stop_holding(cx, LossReason::ClientGone);
+                self.to_client.push_close(cx.pool, Role::Server, &reason);
+                self.begin_closing(cx, LossReason::ClientGone, ClientEnd::Answering, UpstreamEnd::Gone);
+            }
+            // Closing => Closing
+            State::Closing(closing) => closing.client = ClientEnd::Answering,
+            State::Closed => {}
+        }
+    }
+
+    pub(super) fn on_upstream_close(&mut self, cx: &mut Context<'_>, reason: CloseReason) {
+        // 1005 stands for a close frame without a code (RFC 6455, section 7.1.5).
+        let code = reason.code.unwrap_or(1005);
+        match &mut self.state {
+            State::Bound(_) if self.route.route.hold.codes.contains(&code) => self.on_upstream_lost(cx, code),
+            // Bound => Closing: the backend means it.
+            State::Bound(_) => {
+                self.to_upstream.push_close(cx.pool, Role::Client, &reason);
+                self.to_client.push_close(cx.pool, Role::Server, &reason);
+                self.begin_closing(cx, LossReason::BackendClosed, ClientEnd::Asked, UpstreamEnd::Draining);
+            }
+            // Closing => Closing: the backend's answer. It has read all that came before our close frame.
+            State::Closing(closing) => {
+                closing.upstream = UpstreamEnd::Gone;
+                if let ClientEnd::Waiting(_) = closing.client {
+                    closing.client = ClientEnd::Answering;
+                    self.to_client.push_close(cx.pool, Role::Server, &reason);
+                }
+                self.settle_delivered(cx, self.written());
+            }
+            State::Holding(_) | State::Closed => {}
+        }
+    }
+
+    /// The client's connection ended without a close handshake, or after it.
+    pub(super) fn on_client_gone(&mut self, cx: &mut Context<'_>) {
+        match &mut self.state {
+            // Bound => Closing: what it said before is still passed on; the backend sees the connection end the same way.
+            State::Bound(_) => {
+                self.begin_closing(cx, LossReason::ClientGone, ClientEnd::Gone, UpstreamEnd::Draining);
+            }
+            // Holding => Closing
+            State::Holding(_) => {
+                self.stop_holding(cx, LossReason::ClientGone);
+                self.begin_closing(cx, LossReason::ClientGone, ClientEnd::Gone, UpstreamEnd::Gone);
+            }
+            // Closing => (Closing | Closed)
+            State::Closing(closing) => closing.client = ClientEnd::Gone,
+            State::Closed => return,
+        }
+        self.settle_closing(cx);
+    }
+
+    /// Ends the session on our own account: the client is told why, the backend that the client is going.
+    // (Bound | Holding) => Closing
+    pub(super) fn close(&mut self, cx: &mut Context<'_>, reason: CloseReason, loss: LossReason) {
+        let upstream = match &self.state {
+            State::Bound(_) => {
+                let going = CloseReason::new(1001, "the session was ended by the proxy");
+                self.to_upstream.push_close(cx.pool, Role::Client, &going);
+                UpstreamEnd::Asked
+            }
+            State::Holding(_) => {
+                self.stop_holding(cx, loss);
+                UpstreamEnd::Gone
+            }
+            State::Closing(_) | State::Closed => return,
+        };
+        debug!(session = %self.handshake.session, code = reason.code, reason = %reason.reason, "closing the session");
+        self.to_client.push_close(cx.pool, Role::Server, &reason);
+        self.begin_closing(cx, loss, ClientEnd::Asked, upstream);
+    }
+
+    pub(super) fn on_client_misbehaved(&mut self, cx: &mut Context<'_>, error: &ProtocolError) {
+        debug!(session = %self.handshake.session, %error, "the client broke the protocol or a limit");
+        cx.counters.clients_misbehaved.add(1);
+        self.close(cx, error.close_reason(), LossReason::Misbehaved);
+        // It will not be listened to any more, so its close frame will not be seen either.
+        if let State::Closing(closing) = &mut self.state {
+            closing.client = ClientEnd::Answering;
+        }
+    }
+
+    /// Another connection would meet the same backend: trying again would not help.
+    pub(super) fn on_upstream_misbehaved(&mut self, cx: &mut Context<'_>, error: &ProtocolError) {
+        tracing::warn!(session = %self.handshake.session, route = %self.route.route.name, %error,
+            "the backend broke the protocol or a limit");
+        match &mut self.state {
+            State::Bound(_) => {
+                let reason = error.close_reason();
+                self.to_upstream.push_close(cx.pool, Role::Client, &reason);
+                let told = match reason.code {
+                    // Too big is too big for the client too.
+                    Some(1009) => reason,
+                    _ => CloseReason::new(1011, "the backend broke the protocol"),
+                };
+                self.to_client.push_close(cx.pool, Role::Server, &told);
+                self.begin_closing(cx, LossReason::BackendClosed, ClientEnd::Asked, UpstreamEnd::Draining);
+            }
+            _ => self.on_upstream_gone(cx),
+        }
+    }
+
+    pub(super) fn on_close_timeout(&mut self, cx: &mut Context<'_>) {
+        let State::Closing(closing) = &mut self.state else { return };
+        match std::mem::replace(&mut closing.client, ClientEnd::Answering) {
+            // The backend does not answer: the client has waited long enough.
+            ClientEnd::Waiting(reason) => {
+                closing.upstream = UpstreamEnd::Gone;
+                self.to_client.push_close(cx.pool, Role::Server, &reason);
+                self.timers.set(Timer::CloseEnds, cx.now + CLOSE_TIMEOUT);
+            }
+            _ => {
+                let loss = closing.loss;
+                self.end(cx, loss);
+            }
+        }
+    }
+
+    fn begin_closing(&mut self, cx: &mut Context<'_>, loss: LossReason, client: ClientEnd, upstream: UpstreamEnd) {
+        self.timers.clear(Timer::Probe);
+        self.timers.set(Timer::CloseEnds, cx.now + CLOSE_TIMEOUT);
+        self.state = State::Closing(Closing { loss, client, upstream });
+    }
+
+    /// Sees what is complete by now.
+    // Closing => (Closing | Closed)
+    pub(super) fn settle_closing(&mut self, cx: &mut Context<'_>) {
+        let State::Closing(closing) = &mut self.state else { return };
+        if let (UpstreamEnd::Draining, []) = (&closing.upstream, self.to_upstream.unwritten()) {
+            closing.upstream = UpstreamEnd::Gone;
+        }
+        if let (ClientEnd::Waiting(reason), UpstreamEnd::Gone) = (&closing.client, &closing.upstream) {
+            self.to_client.push_close(cx.pool, Role::Server, reason);
+            closing.client = ClientEnd::Answering;
+        }
+        if let (ClientEnd::Answering, []) = (&closing.client, self.to_client.unwritten()) {
+            closing.client = ClientEnd::Gone;
+        }
+        if let (ClientEnd::Gone, UpstreamEnd::Gone) = (&closing.client, &closing.upstream) {
+            let loss = closing.loss;
+            self.end(cx, loss);
+        }
+    }
+
+    /// Balances the books, tells the filters, and is done.
+    // any => Closed
+    pub(super) fn end(&mut self, cx: &mut Context<'_>, loss: LossReason) {
+        if let State::Closed = self.state {
+            return;
+        }
+        if let State::Holding(_) = self.state {
+            self.stop_holding(cx, loss);
+        }
+        // What an upstream took that stood until the end has arrived, as far as anyone can tell.
+        self.settle_delivered(cx, self.written());
+        self.settle_lost(cx, self.sent, loss);
+        let undelivered = self.to_client.unwritten_messages();
+        let flow = &cx.counters.to_client;
+        flow.held.sub(undelivered);
+        flow.lost(loss).add(undelivered);
+        self.to_client.clear(cx.pool, cx.budget);
+        self.to_upstream.clear(cx.pool, cx.budget);
+        self.timers = Default::default();
+        self.state = State::Closed;
+        cx.counters.sessions_closed.add(1);
+        let reason = CloseReason { code: None, reason: loss.label().into() };
+        self.ask_chain(cx, |chain, subject| chain.on_close(subject, &reason));
+        debug!(session = %self.handshake.session, because = loss.label(), "the session is over");
+    }
+}

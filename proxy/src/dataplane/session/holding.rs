@@ -1,0 +1,236 @@
+//! Holding on: the upstream is lost, messages are kept, and the backend is dialled again until it answers or the route's
+//! patience ends.
+
+use std::time::Duration;
+
+use rand::Rng;
+use rand::rngs::SmallRng;
+use tracing::{debug, info};
+
+use super::closing::{ClientEnd, Closing, UpstreamEnd};
+use super::timers::Timer;
+use super::{Bound, Context, Core, DialFailure, Proof, STABLE_AFTER, State, UpstreamWish};
+use crate::dataplane::chain::UpstreamEvent;
+use crate::dataplane::hold::{Backoff, Unconfirmed};
+use crate::dataplane::ledger::LossReason;
+use crate::dataplane::message::{CloseReason, Message, MessageKind};
+use crate::time::Instant;
+
+/// The upstream is away.
+pub(super) struct Holding {
+    pub(super) since: Instant,
+    pub(super) redial: Redial,
+}
+
+/// Where a held session is on its way to a new upstream.
+pub(super) enum Redial {
+    /// Until the timer of that name.
+    Waiting,
+    /// The driver is to begin.
+    Due,
+    /// The driver is at it.
+    Dialling,
+}
+
+impl Holding {
+    pub(super) fn wish(&self) -> UpstreamWish {
+        match self.redial {
+            Redial::Waiting => UpstreamWish::Drop,
+            Redial::Due => UpstreamWish::Dial,
+            Redial::Dialling => UpstreamWish::Keep,
+        }
+    }
+}
+
+impl Core {
+    pub(super) fn on_upstream_gone(&mut self, cx: &mut Context<'_>) {
+        match &mut self.state {
+            // Bound => (Holding | Closing)
+            State::Bound(_) => self.on_upstream_lost(cx, 1006),
+            // Closing => (Closing | Closed)
+            State::Closing(closing) => {
+                closing.upstream = UpstreamEnd::Gone;
+                self.settle_lost(cx, self.written(), LossReason::Unconfirmed);
+                self.settle_closing(cx);
+            }
+            State::Holding(_) | State::Closed => {}
+        }
+    }
+
+    /// The upstream went away with this code (1006: without one), and perhaps without meaning to end the session.
+    // Bound => (Holding | Closing)
+    pub(super) fn on_upstream_lost(&mut self, cx: &mut Context<'_>, code: u16) {
+        let State::Bound(bound) = &self.state else { return };
+        if cx.now - bound.since >= STABLE_AFTER {
+            self.failures = 0;
+        }
+        let unconfirmed = self.written() - self.settled;
+        let route = std::rc::Rc::clone(&self.route);
+        let hold = &route.route.hold;
+        match hold.unconfirmed {
+            Unconfirmed::Report => self.settle_lost(cx, self.written(), LossReason::Unconfirmed),
+            Unconfirmed::Resend => {}
+        }
+        self.to_upstream.rewind();
+        for timer in [Timer::Confirm, Timer::UpstreamStalled] {
+            self.timers.clear(timer);
+        }
+        if hold.time_max.is_zero() || !hold.codes.contains(&code) {
+            self.state = State::Holding(Holding { since: cx.now, redial: Redial::Waiting });
+            cx.counters.sessions_holding.add(1);
+            self.tell_filters(cx, UpstreamEvent::Lost);
+            return self.give_up(cx, "the backend went away");
+        }
+        info!(session = %self.handshake.session, route = %route.route.name, code, unconfirmed, "holding: the upstream is lost");
+        cx.counters.holds.add(1);
+        cx.counters.sessions_holding.add(1);
+        self.state = State::Holding(Holding { since: cx.now, redial: Redial::Waiting });
+        self.timers.set(Timer::HoldEnds, cx.now + hold.time_max);
+        if let Some(notice) = &hold.notice_holding {
+            let reported = if hold.unconfirmed == Unconfirmed::Report { unconfirmed } else { 0 };
+            let notice = fill_in(notice, reported);
+            self.tell_client(cx, &notice);
+        }
+        self.tell_filters(cx, UpstreamEvent::Lost);
+        if let State::Holding(_) = self.state {
+            self.wait_to_redial(cx);
+        }
+    }
+
+    /// Sets the time of the next attempt, or gives up when there were enough.
+    fn wait_to_redial(&mut self, cx: &mut Context<'_>) {
+        let backoff = &self.route.route.hold.redial;
+        match backoff.wait(self.failures, cx.random) {
+            Some(wait) => {
+                self.timers.set(Timer::Redial, cx.now + wait);
+                if let State::Holding(holding) = &mut self.state {
+                    holding.redial = Redial::Waiting;
+                }
+            }
+            None => self.give_up(cx, "no backend after all attempts"),
+        }
+    }
+
+    pub(super) fn on_backend_back(&mut self, cx: &mut Context<'_>, wait: Duration) {
+        if let State::Holding(Holding { redial: Redial::Waiting, .. }) = self.state {
+            let sooner = cx.now + wait;
+            if self.timers.at(Timer::Redial) > sooner {
+                self.timers.set(Timer::Redial, sooner);
+            }
+        }
+    }
+
+    pub(super) fn on_dialling(&mut self, cx: &mut Context<'_>) {
+        if let State::Holding(holding) = &mut self.state {
+            holding.redial = Redial::Dialling;
+            self.dials += 1;
+            cx.counters.dials.add(1);
+        }
+    }
+
+    pub(super) fn on_dial_failed(&mut self, cx: &mut Context<'_>, failure: DialFailure) {
+        let State::Holding(_) = &self.state else { return };
+        cx.counters.dials_failed.add(1);
+        self.failures = self.failures.saturating_add(1);
+        self.tell_filters(cx, UpstreamEvent::Failed);
+        if !matches!(self.state, State::Holding(_)) {
+            return;
+        }
+        match failure {
+            DialFailure::Unavailable => self.wait_to_redial(cx),
+            // 1008, RFC 6455, section 7.4.1: the backend does not want this session, for a reason of its own.
+            DialFailure::Refused(status) => {
+                let reason = CloseReason::new(1008, &format!("the backend refused the session: {status}"));
+                self.close(cx, reason, LossReason::BackendClosed);
+            }
+        }
+    }
+
+    // Holding => Bound
+    pub(super) fn on_connected(&mut self, cx: &mut Context<'_>, connecting: Duration) {
+        let State::Holding(holding) = &self.state else { return };
+        info!(
+            session = %self.handshake.session,
+            route = %self.route.route.name,
+            held_ms = u64::try_from((cx.now - holding.since).as_millis()).unwrap_or(u64::MAX),
+            held_messages = self.sent - self.written(),
+            "bound again"
+        );
+        cx.counters.sessions_holding.sub(1);
+        cx.counters.rebounds.add(1);
+        for timer in [Timer::HoldEnds, Timer::Redial] {
+            self.timers.clear(timer);
+        }
+        let hold = &self.route.route.hold;
+        let mut swallow = 0;
+        if let Some(remembered) = &self.remembered {
+            let replay = remembered.frames(self.written(), cx.pool);
+            if replay.bytes() > 0 {
+                swallow = hold.replay.swallow;
+            }
+            self.to_upstream.prepend(replay, cx.pool);
+        }
+        let notice = hold.notice_bound.clone();
+        self.state = State::Bound(Bound { since: cx.now, proof: Proof::NotAsked, swallow });
+        if let Some(notice) = notice {
+            self.tell_client(cx, &notice);
+        }
+        self.tell_filters(cx, UpstreamEvent::Connected(connecting));
+    }
+
+    /// Whether so many bytes more may be held.
+    pub(super) fn room_to_hold(&self, cx: &Context<'_>, bytes: usize) -> Result<(), LossReason> {
+        if self.to_upstream.bytes() + bytes > self.route.route.hold.bytes_max {
+            Err(LossReason::HoldFull)
+        } else if !cx.budget.allows(bytes) {
+            Err(LossReason::Budget)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Patience has ended.
+    // Holding => Closing
+    pub(super) fn give_up(&mut self, cx: &mut Context<'_>, why: &str) {
+        let reason = CloseReason::new(self.route.route.hold.close_code, why);
+        debug!(session = %self.handshake.session, why, "giving up on the backend");
+        self.close(cx, reason, LossReason::HoldExpired);
+    }
+
+    /// Leaves Holding for good. What is held is lost, for this reason.
+    pub(super) fn stop_holding(&mut self, cx: &mut Context<'_>, loss: LossReason) {
+        cx.counters.sessions_holding.sub(1);
+        for timer in [Timer::HoldEnds, Timer::Redial] {
+            self.timers.clear(timer);
+        }
+        self.settle_lost(cx, self.sent, loss);
+        std::mem::take(&mut self.to_upstream).clear(cx.pool, cx.budget);
+        self.state = State::Closing(Closing { loss, client: ClientEnd::Asked, upstream: UpstreamEnd::Gone });
+    }
+}
+
+impl Backoff {
+    /// How long to wait after so many failures in a row; nothing when there were enough.
+    fn wait(&self, failures: u32, random: &mut SmallRng) -> Option<Duration> {
+        let (Self::Fixed { attempts_max, .. } | Self::Exponential { attempts_max, .. }) = self;
+        if attempts_max.is_some_and(|max| failures >= max) {
+            return None;
+        }
+        Some(match self {
+            Self::Fixed { every, .. } => *every,
+            Self::Exponential { from, to, .. } => {
+                let ceiling = from.saturating_mul(1 << failures.min(20)).min(*to);
+                ceiling.mul_f64(random.random())
+            }
+        })
+    }
+}
+
+/// The notice with the count in its place.
+fn fill_in(notice: &Message, unconfirmed: u64) -> Message {
+    if notice.kind == MessageKind::Binary {
+        return notice.clone();
+    }
+    let text = String::from_utf8_lossy(&notice.payload);
+    Message::text(text.replace("{unconfirmed}", &unconfirmed.to_string()))
+}

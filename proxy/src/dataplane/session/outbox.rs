@@ -1,0 +1,249 @@
+//! What is on its way to one end of a session, as the frames that will stand on the wire. While nothing is, it is one null
+//! pointer. Toward the backend it is also the place where messages are held. When to write is the driver's.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+use crate::dataplane::codec::{self, Opcode, Role};
+use crate::dataplane::message::CloseReason;
+
+/// See the module.
+#[derive(Default)]
+pub(super) struct Outbox(Option<Box<Queue>>);
+
+/// What a frame is to the accounting, and to the next upstream.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Origin {
+    /// One end's message: counted, and kept for the next upstream if it was not written.
+    Message,
+    /// Pings, pongs, close frames, notices, replies, replays: not counted, and of no use to another connection.
+    Ours,
+}
+
+/// Whether written messages are kept until their receiver proves to have read them.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Retention {
+    /// Written is gone.
+    UntilWritten,
+    /// Written messages stay until [`Outbox::confirm`].
+    UntilConfirmed,
+}
+
+#[derive(Default)]
+struct Queue {
+    bytes: Vec<u8>,
+    /// Where in `bytes` the first of `frames` begins.
+    start: usize,
+    frames: VecDeque<Frame>,
+    /// The first of `frames` that is not wholly written; those before it are retained.
+    next: usize,
+    /// Where in `bytes` it begins.
+    next_start: usize,
+    /// How much of it is written.
+    next_written: usize,
+    /// What the process-wide budget was told of.
+    charged: usize,
+}
+
+#[derive(Clone, Copy)]
+struct Frame {
+    bytes: u32,
+    origin: Origin,
+}
+
+/// Queues that sessions gave back, for the next that needs one. One a worker.
+#[derive(Default)]
+pub struct Pool(Vec<Box<Queue>>);
+
+/// More idle queues than this are freed: enough for a worker's burst, 2 MiB at most.
+const POOLED_MAX: usize = 128;
+/// A queue that grew larger than this is freed and not pooled.
+const POOLED_BYTES_MAX: usize = 16 * 1024;
+
+/// The bytes that all sessions of the process hold, and how many they may.
+#[derive(Clone, Debug)]
+pub struct Budget {
+    used: Arc<AtomicUsize>,
+    bytes_max: usize,
+}
+
+impl Budget {
+    /// Shared by all its clones.
+    pub fn new(bytes_max: usize) -> Self {
+        Self { used: Arc::default(), bytes_max }
+    }
+
+    /// Whether so many bytes more would still be within it.
+    pub fn allows(&self, bytes: usize) -> bool {
+        self.used.load(Relaxed).saturating_add(bytes) <= self.bytes_max
+    }
+
+    /// The bytes held now.
+    pub fn used(&self) -> usize {
+        self.used.load(Relaxed)
+    }
+
+    fn recharge(&self, charged: &mut usize, bytes: usize) {
+        if bytes > *charged {
+            self.used.fetch_add(bytes - *charged, Relaxed);
+        } else if bytes < *charged {
+            self.used.fetch_sub(*charged - bytes, Relaxed);
+        }
+        *charged = bytes;
+    }
+}
+
+impl Outbox {
+    /// Adds one frame at the end.
+    pub(super) fn push(&mut self, pool: &mut Pool, role: Role, opcode: Opcode, payload: &[u8], origin: Origin) {
+        self.push_with(pool, origin, |bytes| codec::encode(role, opcode, payload, bytes));
+    }
+
+    /// Adds a close frame at the end.
+    pub(super) fn push_close(&mut self, pool: &mut Pool, role: Role, reason: &CloseReason) {
+        self.push_with(pool, Origin::Ours, |bytes| codec::encode_close(role, reason, bytes));
+    }
+
+    fn push_with(&mut self, pool: &mut Pool, origin: Origin, encode: impl FnOnce(&mut Vec<u8>)) {
+        let queue = self.0.get_or_insert_with(|| pool.0.pop().unwrap_or_default());
+        let before = queue.bytes.len();
+        encode(&mut queue.bytes);
+        let bytes = u32::try_from(queue.bytes.len() - before).unwrap_or(u32::MAX);
+        queue.frames.push_back(Frame { bytes, origin });
+    }
+
+    /// The bytes to write next; empty if there are none.
+    pub(super) fn unwritten(&self) -> &[u8] {
+        self.0.as_ref().map_or(&[], |queue| &queue.bytes[queue.next_start + queue.next_written..])
+    }
+
+    /// So many of them were written. Returns how many messages that completed.
+    pub(super) fn written(&mut self, bytes: usize, retention: Retention) -> u64 {
+        let Some(queue) = &mut self.0 else { return 0 };
+        queue.next_written += bytes;
+        let mut messages = 0;
+        while let Some(frame) = queue.frames.get(queue.next) {
+            let length = frame.bytes as usize;
+            if queue.next_written < length {
+                break;
+            }
+            queue.next_written -= length;
+            queue.next_start += length;
+            messages += u64::from(frame.origin == Origin::Message);
+            queue.next += 1;
+        }
+        if retention == Retention::UntilWritten {
+            queue.frames.drain(..queue.next);
+            queue.next = 0;
+            queue.start = queue.next_start;
+        }
+        messages
+    }
+
+    /// The first `messages` of the retained ones are not needed any more.
+    pub(super) fn confirm(&mut self, mut messages: u64) {
+        let Some(queue) = &mut self.0 else { return };
+        while queue.next > 0 {
+            let Some(frame) = queue.frames.front() else { break };
+            if frame.origin == Origin::Message {
+                if messages == 0 {
+                    break;
+                }
+                messages -= 1;
+            }
+            queue.start += frame.bytes as usize;
+            queue.frames.pop_front();
+            queue.next -= 1;
+        }
+    }
+
+    /// The connection it was written to is gone: keeps the messages, retained and unwritten, from their beginnings, and
+    /// nothing else.
+    pub(super) fn rewind(&mut self) {
+        let Some(queue) = &mut self.0 else { return };
+        let mut bytes = Vec::new();
+        let mut at = queue.start;
+        for frame in &queue.frames {
+            let end = at + frame.bytes as usize;
+            if frame.origin == Origin::Message {
+                bytes.extend_from_slice(&queue.bytes[at..end]);
+            }
+            at = end;
+        }
+        queue.frames.retain(|frame| frame.origin == Origin::Message);
+        queue.bytes = bytes;
+        (queue.start, queue.next, queue.next_start, queue.next_written) = (0, 0, 0, 0);
+    }
+
+    /// What `other` holds is sent first. Only for an outbox that was just rewound.
+    pub(super) fn prepend(&mut self, mut other: Outbox, pool: &mut Pool) {
+        std::mem::swap(self, &mut other);
+        let Some(mut later) = other.0 else { return };
+        let queue = self.0.get_or_insert_with(|| pool.0.pop().unwrap_or_default());
+        queue.bytes.extend_from_slice(&later.bytes[later.start..]);
+        queue.frames.append(&mut later.frames);
+        queue.charged += std::mem::take(&mut later.charged);
+        pool.put(later);
+    }
+
+    /// Messages that are not wholly written.
+    pub(super) fn unwritten_messages(&self) -> u64 {
+        let Some(queue) = &self.0 else { return 0 };
+        queue.frames.range(queue.next..).filter(|frame| frame.origin == Origin::Message).count() as u64
+    }
+
+    /// Bytes that it keeps, written or not.
+    pub(super) fn bytes(&self) -> usize {
+        self.0.as_ref().map_or(0, |queue| queue.bytes.len() - queue.start)
+    }
+
+    /// To be called when there is nothing more to write at the moment: gives the memory back if nothing is kept, or tells
+    /// the budget what is.
+    pub(super) fn settle(&mut self, pool: &mut Pool, budget: &Budget) {
+        let Some(queue) = &mut self.0 else { return };
+        let kept = queue.bytes.len() - queue.start;
+        if kept > 0 {
+            queue.compact();
+        }
+        if kept != queue.charged {
+            budget.recharge(&mut queue.charged, kept);
+        }
+        if kept == 0
+            && let Some(queue) = self.0.take()
+        {
+            pool.put(queue);
+        }
+    }
+
+    /// Forgets everything.
+    pub(super) fn clear(&mut self, pool: &mut Pool, budget: &Budget) {
+        if let Some(mut queue) = self.0.take() {
+            budget.recharge(&mut queue.charged, 0);
+            pool.put(queue);
+        }
+    }
+}
+
+impl Queue {
+    /// Frees what was written once it is the larger part.
+    fn compact(&mut self) {
+        if self.start > self.bytes.len() / 2 {
+            self.bytes.drain(..self.start);
+            self.next_start -= self.start;
+            self.start = 0;
+            self.bytes.shrink_to(self.bytes.len() * 2);
+        }
+    }
+}
+
+impl Pool {
+    fn put(&mut self, mut queue: Box<Queue>) {
+        if self.0.len() < POOLED_MAX && queue.bytes.capacity() <= POOLED_BYTES_MAX {
+            queue.bytes.clear();
+            queue.frames.clear();
+            (queue.start, queue.next, queue.next_start, queue.next_written) = (0, 0, 0, 0);
+            self.0.push(queue);
+        }
+    }
+}

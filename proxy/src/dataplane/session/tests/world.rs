@@ -1,0 +1,337 @@
+//! A client, a backend, the wires between them and the time that passes, all as plain data.
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rand::SeedableRng;
+use rand::rngs::SmallRng;
+
+use super::super::*;
+use crate::dataplane::codec::{encode, encode_close};
+use crate::dataplane::heartbeat::HeartbeatPolicy;
+use crate::dataplane::hold::HoldPolicy;
+use crate::dataplane::route::{Backend, Match, MessageLimits, SlowClient};
+use crate::id::SessionId;
+
+/// A route with the defaults, no filter and no probe.
+pub(super) fn policy() -> Route {
+    Route {
+        name: "test".into(),
+        matches: Match::default(),
+        backend: Backend {
+            authority: "127.0.0.1:1".into(),
+            path_prefix: "".into(),
+            connect_timeout: Duration::from_secs(5),
+            stall_timeout: Duration::from_secs(30),
+        },
+        filters: Vec::new(),
+        heartbeat: HeartbeatPolicy::default(),
+        hold: HoldPolicy::default(),
+        messages: MessageLimits::default(),
+        slow_client: SlowClient::default(),
+    }
+}
+
+pub(super) struct World {
+    pub(super) session: Session,
+    pub(super) counters: Counters,
+    pub(super) budget: Budget,
+    /// Otherwise nothing can be written to it.
+    pub(super) client_reads: bool,
+    pub(super) backend_reads: bool,
+    pub(super) rng: SmallRng,
+    now: Instant,
+    pool: Pool,
+    client: Peer,
+    backend: Peer,
+}
+
+/// One end: what it heard.
+struct Peer {
+    decoder: Decoder,
+    messages: Vec<String>,
+    pings: Vec<Vec<u8>>,
+    pongs: Vec<Vec<u8>>,
+    closed: Option<CloseReason>,
+}
+
+impl Peer {
+    fn new(role: Role) -> Self {
+        Self { decoder: Decoder::new(role), messages: vec![], pings: vec![], pongs: vec![], closed: None }
+    }
+
+    fn hear(&mut self, bytes: &[u8]) {
+        let mut bytes = bytes.to_vec();
+        let mut input = &mut bytes[..];
+        while let Some(event) = self.decoder.decode(&mut input, &MessageLimits::default()).expect("we speak well") {
+            match event {
+                Event::Message { payload, .. } => self.messages.push(String::from_utf8_lossy(&payload).into_owned()),
+                Event::Ping(payload) => self.pings.push(payload.to_vec()),
+                Event::Pong(payload) => self.pongs.push(payload.to_vec()),
+                Event::Close(reason) => self.closed = Some(reason),
+            }
+        }
+    }
+}
+
+impl World {
+    pub(super) fn new(route: Route) -> Self {
+        Self::with_budget(route, usize::MAX)
+    }
+
+    pub(super) fn with_budget(route: Route, bytes_max: usize) -> Self {
+        let (counters, budget) = (Counters::default(), Budget::new(bytes_max));
+        let (mut pool, mut rng) = (Pool::default(), SmallRng::seed_from_u64(7));
+        let now = Instant::ZERO + Duration::from_secs(1000);
+        let peer = "127.0.0.1:5000".parse().expect("an address");
+        let handshake = Handshake::new(SessionId::from(1), peer, "/", std::iter::empty());
+        let route = Rc::new(RouteState { route: Arc::new(route), chain: Chain::default() });
+        let mut cx = Context { now, counters: &counters, pool: &mut pool, budget: &budget, random: &mut rng };
+        let session = Session::new(&mut cx, route, handshake, Facts::default(), Box::default(), Duration::ZERO);
+        Self {
+            session,
+            counters,
+            budget,
+            client_reads: true,
+            backend_reads: true,
+            rng,
+            now,
+            pool,
+            client: Peer::new(Role::Client),
+            backend: Peer::new(Role::Server),
+        }
+    }
+
+    fn act(&mut self, act: impl FnOnce(&mut Session, &mut Context<'_>)) {
+        let mut cx = Context {
+            now: self.now,
+            counters: &self.counters,
+            pool: &mut self.pool,
+            budget: &self.budget,
+            random: &mut self.rng,
+        };
+        act(&mut self.session, &mut cx);
+    }
+
+    /// Writes all that can be written, and lets both ends answer pings, until nothing moves.
+    pub(super) fn settle(&mut self) {
+        loop {
+            let mut moved = false;
+            if self.client_reads && !self.session.client_output().is_empty() {
+                self.write_client(usize::MAX);
+                moved = true;
+            }
+            if self.backend_reads && !self.session.upstream_output().is_empty() {
+                self.write_upstream(usize::MAX);
+                moved = true;
+            }
+            for ping in std::mem::take(&mut self.backend.pings) {
+                let mut bytes = Vec::new();
+                encode(Role::Server, Opcode::Pong, &ping, &mut bytes);
+                self.act(|session, cx| session.handle_upstream_bytes(cx, &mut bytes));
+                moved = true;
+            }
+            self.act(|session, cx| session.handle_flushed(cx));
+            if !moved {
+                return;
+            }
+        }
+    }
+
+    pub(super) fn write_client(&mut self, bytes_max: usize) {
+        let output = self.session.client_output();
+        let bytes = output.len().min(bytes_max);
+        self.client.hear(&output[..bytes]);
+        self.act(|session, cx| session.handle_client_written(cx, bytes));
+    }
+
+    /// Writes, and the backend reads it at once.
+    pub(super) fn write_upstream(&mut self, bytes_max: usize) {
+        let written = self.take_upstream(bytes_max);
+        self.backend.hear(&written);
+    }
+
+    /// Writes, and leaves it to the caller whether the backend ever reads it.
+    pub(super) fn take_upstream(&mut self, bytes_max: usize) -> Vec<u8> {
+        let output = self.session.upstream_output();
+        let written = output[..output.len().min(bytes_max)].to_vec();
+        self.act(|session, cx| session.handle_upstream_written(cx, written.len()));
+        written
+    }
+
+    pub(super) fn backend_reads_bytes(&mut self, bytes: &[u8]) {
+        self.backend.hear(bytes);
+    }
+
+    /// The pongs that the backend owes for what it has read.
+    pub(super) fn backend_answers_pings(&mut self) {
+        for ping in std::mem::take(&mut self.backend.pings) {
+            let mut bytes = Vec::new();
+            encode(Role::Server, Opcode::Pong, &ping, &mut bytes);
+            self.act(|session, cx| session.handle_upstream_bytes(cx, &mut bytes));
+        }
+    }
+
+    pub(super) fn client_says(&mut self, text: &str) {
+        self.client_says_unwritten(text);
+        self.settle();
+    }
+
+    pub(super) fn client_says_unwritten(&mut self, text: &str) {
+        self.client_sends(|bytes| encode(Role::Client, Opcode::Text, text.as_bytes(), bytes));
+    }
+
+    pub(super) fn client_pings(&mut self, payload: &[u8]) {
+        self.client_sends(|bytes| encode(Role::Client, Opcode::Ping, payload, bytes));
+        self.settle();
+    }
+
+    /// Answers every ping it got.
+    pub(super) fn client_pongs_back(&mut self) {
+        for ping in std::mem::take(&mut self.client.pings) {
+            self.client_sends(|bytes| encode(Role::Client, Opcode::Pong, &ping, bytes));
+        }
+        self.settle();
+    }
+
+    pub(super) fn client_closes(&mut self, code: u16) {
+        self.client_sends(|bytes| encode_close(Role::Client, &CloseReason::new(code, ""), bytes));
+        self.settle();
+    }
+
+    pub(super) fn client_sends_raw(&mut self, raw: &[u8]) {
+        self.client_sends(|bytes| bytes.extend_from_slice(raw));
+        self.settle();
+    }
+
+    fn client_sends(&mut self, encode: impl FnOnce(&mut Vec<u8>)) {
+        let mut bytes = Vec::new();
+        encode(&mut bytes);
+        self.act(|session, cx| session.handle_client_bytes(cx, &mut bytes));
+    }
+
+    pub(super) fn backend_says(&mut self, text: &str) {
+        self.backend_says_unwritten(text);
+        self.settle();
+    }
+
+    pub(super) fn backend_says_unwritten(&mut self, text: &str) {
+        let mut bytes = Vec::new();
+        encode(Role::Server, Opcode::Text, text.as_bytes(), &mut bytes);
+        self.act(|session, cx| session.handle_upstream_bytes(cx, &mut bytes));
+    }
+
+    pub(super) fn backend_closes(&mut self, code: u16, reason: &str) {
+        let mut bytes = Vec::new();
+        encode_close(Role::Server, &CloseReason::new(code, reason), &mut bytes);
+        self.act(|session, cx| session.handle_upstream_bytes(cx, &mut bytes));
+        self.settle();
+    }
+
+    pub(super) fn kill_backend(&mut self) {
+        self.kill_backend_unwritten();
+        self.settle();
+    }
+
+    pub(super) fn kill_backend_unwritten(&mut self) {
+        self.act(|session, cx| session.handle_upstream_gone(cx));
+    }
+
+    /// Lets time pass until the session dials, and answers.
+    pub(super) fn bring_backend_back(&mut self) {
+        self.bring_backend_back_unwritten();
+        self.settle();
+    }
+
+    pub(super) fn bring_backend_back_unwritten(&mut self) {
+        self.wait_for_dial();
+        self.backend = Peer::new(Role::Server);
+        self.act(|session, cx| {
+            session.handle_dialling(cx);
+            session.handle_connected(cx, Duration::from_millis(1));
+        });
+    }
+
+    pub(super) fn fail_dial(&mut self, failure: DialFailure) {
+        self.fail_dial_unwritten_as(failure);
+        self.settle();
+    }
+
+    pub(super) fn fail_dial_unwritten(&mut self) {
+        self.fail_dial_unwritten_as(DialFailure::Unavailable);
+    }
+
+    fn fail_dial_unwritten_as(&mut self, failure: DialFailure) {
+        self.wait_for_dial();
+        self.act(|session, cx| {
+            session.handle_dialling(cx);
+            session.handle_dial_failed(cx, failure);
+        });
+    }
+
+    pub(super) fn refuse_dials_for(&mut self, time: Duration) {
+        let end = self.now + time;
+        while self.now < end && !self.session.is_closed() {
+            if self.session.upstream_wish() == UpstreamWish::Dial {
+                self.fail_dial(DialFailure::Unavailable);
+            } else {
+                let next = self.session.next_deadline().min(end);
+                self.pass(next - self.now);
+            }
+        }
+    }
+
+    fn wait_for_dial(&mut self) {
+        while self.session.upstream_wish() != UpstreamWish::Dial {
+            let next = self.session.next_deadline();
+            assert!(next != Instant::NEVER, "the session will never dial");
+            self.pass_unsettled(next - self.now);
+        }
+    }
+
+    /// Time passes, and what is due is done when it is due.
+    pub(super) fn pass(&mut self, time: Duration) {
+        let end = self.now + time;
+        loop {
+            let next = self.session.next_deadline();
+            self.now = next.min(end).max(self.now);
+            self.act(|session, cx| session.handle_deadlines(cx));
+            self.settle();
+            if self.now >= end {
+                return;
+            }
+        }
+    }
+
+    /// Time passes, and nobody writes or reads meanwhile.
+    pub(super) fn pass_unsettled(&mut self, time: Duration) {
+        self.now = self.now + time;
+        self.act(|session, cx| session.handle_deadlines(cx));
+    }
+
+    pub(super) fn client_heard(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.client.messages)
+    }
+
+    pub(super) fn backend_heard(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.backend.messages)
+    }
+
+    pub(super) fn client_pongs(&mut self) -> Vec<Vec<u8>> {
+        std::mem::take(&mut self.client.pongs)
+    }
+
+    pub(super) fn client_closed(&self) -> Option<CloseReason> {
+        self.client.closed.clone()
+    }
+
+    pub(super) fn lost(&self, reason: LossReason) -> u64 {
+        self.counters.to_backend.lost(reason).value()
+    }
+
+    pub(super) fn assert_balanced(&self) {
+        assert!(self.counters.to_backend.balances(), "{:?}", self.counters.to_backend);
+        assert!(self.counters.to_client.balances(), "{:?}", self.counters.to_client);
+    }
+}

@@ -1,0 +1,209 @@
+//! One core's share of the data path: its sessions, what wakes them, and the memory they lend from each other. A session
+//! never leaves its worker, so nothing here has a lock. Sockets and tasks are the listener's and the driver's.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::Waker;
+use std::time::Duration;
+
+use rand::SeedableRng;
+use rand::rngs::SmallRng;
+use slab::Slab;
+use tokio::sync::{Notify, Semaphore};
+
+use super::chain::{Chain, SharedFilter};
+use super::ledger::Counters;
+use super::message::CloseReason;
+use super::route::{Dataplane, Route};
+use super::session::{Budget, Context, Pool, RouteState};
+use crate::time::Instant;
+use crate::wheel::Wheel;
+
+/// See the module.
+pub struct Worker {
+    /// What was configured.
+    pub dataplane: Arc<Dataplane>,
+    /// Where this worker counts.
+    pub counters: Arc<Counters>,
+    /// Passes on plain HTTP requests.
+    pub forwarder: super::forward::Forwarder,
+    /// So many sessions may dial at a time.
+    pub dialling: Rc<Semaphore>,
+    routes: Vec<Rc<RouteState>>,
+    budget: Budget,
+    sessions: RefCell<Slab<Entry>>,
+    wheel: RefCell<Wheel>,
+    wheel_changed: Notify,
+    pool: RefCell<Pool>,
+    random: RefCell<SmallRng>,
+    scratch: RefCell<Box<[u8]>>,
+    /// Sessions that wait for a backend, by its authority. Some may have stopped waiting since.
+    waiting: RefCell<HashMap<Box<str>, Vec<SessionKey>>>,
+}
+
+/// A session's place on its worker.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SessionKey(usize);
+
+/// What the worker knows of a session: how to wake it, and what to tell it then.
+struct Entry {
+    waker: Waker,
+    command: Cell<Option<Command>>,
+}
+
+/// What a session is told from outside.
+#[derive(Clone, Debug)]
+pub enum Command {
+    /// Its backend answers again: dial after this wait.
+    BackendBack(Duration),
+    /// End, with this close code.
+    Shutdown(CloseReason),
+}
+
+/// Read at most so much at once: the size from which larger reads no longer pay, and one buffer for all sessions.
+const SCRATCH_BYTES: usize = 64 * 1024;
+/// Handshakes under way at a time; further sessions queue.
+const DIALLING_MAX: usize = 256;
+/// Between two sessions that are told of a backend's return: 10,000 a second a worker.
+const RETURN_SPACING: Duration = Duration::from_micros(100);
+
+impl Worker {
+    /// A worker with filters of its own, one for each of [`Dataplane::filters`].
+    pub fn new(dataplane: Arc<Dataplane>, filters: &[SharedFilter], counters: Arc<Counters>, budget: Budget) -> Self {
+        let routes = dataplane.routes.0.iter().map(|route| {
+            let chain = route.filters.iter().filter_map(|&index| filters.get(index).cloned()).collect();
+            Rc::new(RouteState { route: Arc::clone(route), chain: Chain::new(chain) })
+        });
+        Self {
+            routes: routes.collect(),
+            counters,
+            forwarder: Default::default(),
+            dialling: Rc::new(Semaphore::new(DIALLING_MAX)),
+            budget,
+            sessions: RefCell::default(),
+            wheel: RefCell::default(),
+            wheel_changed: Notify::new(),
+            pool: RefCell::default(),
+            random: RefCell::new(SmallRng::from_os_rng()),
+            scratch: RefCell::new(vec![0; SCRATCH_BYTES].into_boxed_slice()),
+            waiting: RefCell::default(),
+            dataplane,
+        }
+    }
+
+    /// This worker's own of that route.
+    pub fn route(&self, route: &Arc<Route>) -> Option<&Rc<RouteState>> {
+        self.routes.iter().find(|state| Arc::ptr_eq(&state.route, route))
+    }
+
+    /// Calls with what a session is given for an event.
+    pub fn with_context<T>(&self, now: Instant, act: impl FnOnce(&mut Context<'_>) -> T) -> T {
+        act(&mut Context {
+            now,
+            counters: &self.counters,
+            pool: &mut self.pool.borrow_mut(),
+            budget: &self.budget,
+            random: &mut self.random.borrow_mut(),
+        })
+    }
+
+    /// Calls with the buffer that all sessions read into. What is read must be dealt with before the call returns.
+    pub fn with_scratch<T>(&self, read: impl FnOnce(&mut [u8]) -> T) -> T {
+        read(&mut self.scratch.borrow_mut())
+    }
+
+    /// Takes a session in; `waker` wakes its task.
+    pub fn enter(&self, waker: Waker) -> SessionKey {
+        SessionKey(self.sessions.borrow_mut().insert(Entry { waker, command: Cell::new(None) }))
+    }
+
+    /// The session is over.
+    pub fn leave(&self, key: SessionKey) {
+        self.sessions.borrow_mut().remove(key.0);
+        self.wheel.borrow_mut().disarm(key.0);
+    }
+
+    /// Wakes the session at `deadline`, in place of an earlier arming.
+    pub fn arm(&self, key: SessionKey, deadline: Instant) {
+        let mut wheel = self.wheel.borrow_mut();
+        let before = wheel.next_wake();
+        wheel.arm(key.0, deadline);
+        if before.is_none_or(|before| deadline < before) {
+            self.wheel_changed.notify_one();
+        }
+    }
+
+    /// What the session was told since it last asked.
+    pub fn take_command(&self, key: SessionKey) -> Option<Command> {
+        self.sessions.borrow().get(key.0)?.command.take()
+    }
+
+    /// How many sessions there are.
+    pub fn sessions(&self) -> usize {
+        self.sessions.borrow().len()
+    }
+
+    /// The session waits for this backend.
+    pub fn await_backend(&self, authority: &str, key: SessionKey) {
+        let mut waiting = self.waiting.borrow_mut();
+        match waiting.get_mut(authority) {
+            Some(keys) => keys.push(key),
+            None => drop(waiting.insert(authority.into(), vec![key])),
+        }
+    }
+
+    /// A backend answered a session that had been held: the others need not wait for their own backoff, but they come one
+    /// after the other.
+    pub fn backend_is_back(&self, authority: &str) {
+        let keys = self.waiting.borrow_mut().get_mut(authority).map(std::mem::take).unwrap_or_default();
+        let mut wait = Duration::ZERO;
+        for key in keys {
+            self.tell(key, Command::BackendBack(wait));
+            wait += RETURN_SPACING;
+        }
+    }
+
+    /// Ends every session, spread over `over`.
+    pub async fn shut_down_sessions(&self, reason: &CloseReason, over: Duration) {
+        let keys: Vec<_> = self.sessions.borrow().iter().map(|(key, _)| SessionKey(key)).collect();
+        let spacing = over.checked_div(u32::try_from(keys.len()).unwrap_or(u32::MAX)).unwrap_or_default();
+        let mut due = tokio::time::Instant::now();
+        for key in keys {
+            self.tell(key, Command::Shutdown(reason.clone()));
+            due += spacing;
+            tokio::time::sleep_until(due).await;
+        }
+    }
+
+    fn tell(&self, key: SessionKey, command: Command) {
+        if let Some(entry) = self.sessions.borrow().get(key.0) {
+            entry.command.set(Some(command));
+            entry.waker.wake_by_ref();
+        }
+    }
+
+    /// Wakes sessions when they are due, for ever. Asleep while nothing is.
+    pub async fn run_timers(&self) {
+        loop {
+            let next = self.wheel.borrow().next_wake();
+            match next {
+                None => self.wheel_changed.notified().await,
+                Some(next) => {
+                    let away = next.since(Instant::now());
+                    tokio::select! {
+                        () = tokio::time::sleep(away) => {}
+                        () = self.wheel_changed.notified() => {}
+                    }
+                }
+            }
+            let sessions = self.sessions.borrow();
+            self.wheel.borrow_mut().advance(Instant::now(), |key| {
+                if let Some(entry) = sessions.get(key) {
+                    entry.waker.wake_by_ref();
+                }
+            });
+        }
+    }
+}
