@@ -109,7 +109,7 @@ fn licences() -> Verdict {
         report::not_run("advisories", "the RustSec database (github.com/rustsec/advisory-db) cannot be reached");
         return verdict;
     }
-    verdict.and(one(&mut check(&["--disable-fetch", "advisories"])))
+    verdict.and(one(&mut check(&["advisories"])))
 }
 
 /// A command that is one test.

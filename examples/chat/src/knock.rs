@@ -36,5 +36,7 @@ pub(crate) async fn knock(port: u16) -> Option<Heard> {
     let answer = String::from_utf8_lossy(&answer);
     let (head, body) = answer.split_once("\r\n\r\n")?;
     let status = head.lines().next()?.split_once(' ')?.1;
-    Some(Heard { status: status.to_owned(), body: body.trim().to_owned() })
+    // What follows a WebSocket's beginning is frames.
+    let body = if status.starts_with("101") { "" } else { body.trim() };
+    Some(Heard { status: status.to_owned(), body: body.to_owned() })
 }
