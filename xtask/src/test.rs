@@ -60,7 +60,9 @@ fn format() -> Verdict {
 }
 
 fn clippy() -> Verdict {
-    one(workspace::cargo().args(["clippy", "--locked", "--workspace", "--all-targets", "--", "--deny", "warnings"]))
+    // The fuzz targets are checked like everything else, though only a fuzzer links them.
+    let everything = ["--workspace", "--all-targets", "--features", "belay-fuzz/targets"];
+    one(workspace::cargo().args(["clippy", "--locked"]).args(everything).args(["--", "--deny", "warnings"]))
 }
 
 /// Everything that is a Rust test: unit, whole-process and documentation tests, with the tools that some of them talk to.

@@ -4,6 +4,7 @@
 mod limits;
 mod peer;
 mod rules;
+mod split;
 
 use super::*;
 use crate::dataplane::route::MessageLimits;
