@@ -100,7 +100,7 @@ fn read(text: &str, folder: &Path, found: &mut Vec<Diagnostic>) -> Option<Config
         }
         return None;
     };
-    if walk::walk(&mut tree, &schema(), found) == walk::Fit::Bad {
+    if walk::walk(&mut tree, schema(), found) == walk::Fit::Bad {
         return None;
     }
     let values = serde_yaml::Value::from(&tree);
@@ -122,3 +122,6 @@ fn nowhere(message: &str, help: &str) -> Diagnostic {
 fn shipped_filters() -> &'static [&'static str] {
     &["auth-jwt", "circuit-breaker", "rate-limit"]
 }
+
+#[cfg(test)]
+mod tests;

@@ -102,11 +102,11 @@ impl Convert<'_> {
         }
     }
 
-    fn filter_cache(&mut self, folder: &str, path: &Path) -> PathBuf {
-        let folder = self.folder.join(folder);
+    fn filter_cache(&mut self, given: &str, path: &Path) -> PathBuf {
+        let folder = self.folder.join(given);
         if folder.exists() && !folder.is_dir() {
             let help = "name a folder; it is made if it is not there".to_owned();
-            self.note(path, format!("{} is not a folder", folder.display()), Some(help));
+            self.note(path, format!("'{given}' is not a folder"), Some(help));
         }
         folder
     }

@@ -7,7 +7,7 @@ use std::fmt;
 #[derive(Debug)]
 pub struct Diagnostics {
     /// The file's name as the user gave it.
-    origin: String,
+    pub(super) origin: String,
     text: String,
     list: Vec<Diagnostic>,
 }

@@ -38,7 +38,7 @@ pub(super) fn check(schema_name: &str, value: &tree::Scalar) -> Option<Result<()
         TimeOrZero::NAME => {
             quantity::unit_missing(value, "30s", "30ms").or_else(|| text(|s| TimeOrZero::read(s).map(drop)))
         }
-        Size::NAME => quantity::unit_missing(value, "64KiB", "64B").or_else(|| text(|s| Size::read(s).map(drop))),
+        Size::NAME => quantity::unit_missing(value, "64B", "64KiB").or_else(|| text(|s| Size::read(s).map(drop))),
         Address::NAME => net::port_alone(value).or_else(|| text(|s| Address::read(s).map(drop))),
         BackendUrl::NAME => text(|s| BackendUrl::read(s).map(drop)),
         HttpUrl::NAME => text(|s| HttpUrl::read(s).map(drop)),

@@ -1,6 +1,8 @@
 //! The JSON Schema (draft 2020-12) of the file, made from the wire types and simplified to what an editor and
 //! [`super::walk`] need.
 
+use std::sync::LazyLock;
+
 use schemars::Schema;
 use schemars::generate::SchemaSettings;
 use schemars::transform::RecursiveTransform;
@@ -8,13 +10,16 @@ use serde_json::{Map, Value, json};
 
 use super::wire;
 
-/// The schema of a configuration file.
-pub fn schema() -> Value {
-    SchemaSettings::draft2020_12()
-        .with_transform(RecursiveTransform(simplify))
-        .into_generator()
-        .into_root_schema_for::<wire::File>()
-        .to_value()
+/// The schema of a configuration file. Made once.
+pub fn schema() -> &'static Value {
+    static SCHEMA: LazyLock<Value> = LazyLock::new(|| {
+        SchemaSettings::draft2020_12()
+            .with_transform(RecursiveTransform(simplify))
+            .into_generator()
+            .into_root_schema_for::<wire::File>()
+            .to_value()
+    });
+    &SCHEMA
 }
 
 /// An option that is not given is left out, never null; bounds stand where schemars names Rust's integer types; and only
@@ -26,6 +31,10 @@ fn simplify(schema: &mut Schema) {
             without_null(property);
             property.retain(|keyword, value| keyword != "default" || is_worth_showing(value));
         }
+    }
+    if let Some(Value::String(description)) = object.get_mut("description") {
+        let paragraphs: Vec<String> = description.split("\n\n").map(|lines| lines.replace('\n', " ")).collect();
+        *description = paragraphs.join("\n\n");
     }
     match object.get("format").and_then(Value::as_str) {
         Some("uint32") => {

@@ -34,10 +34,6 @@ impl Convert<'_> {
 
     fn otlp(&mut self, otlp: wire::Otlp, path: &Path) -> Otlp {
         let endpoint = otlp.endpoint.map(|url| url.0);
-        if endpoint.as_ref().is_some_and(|url| url.starts_with("https:")) {
-            let help = "use http to a collector in the pod or on the node".to_owned();
-            self.note(&path.key("endpoint"), "https is not supported".to_owned(), Some(help));
-        }
         let headers = path.key("headers");
         let headers = otlp.headers.iter().filter_map(|(name, value)| {
             self.header(name, Some(value), &headers.key(name));

@@ -18,7 +18,7 @@ pub(in crate::config) struct BackendUrl {
     pub(in crate::config) path_prefix: Box<str>,
 }
 
-/// `http://host:port/path` or `https://…`.
+/// `http://host:port/path`.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(in crate::config) struct HttpUrl(pub(in crate::config) Box<str>);
 
@@ -32,7 +32,7 @@ pub(in crate::config) struct RequestPath(pub(in crate::config) Box<str>);
 
 text_scalar!(Address, "Address", "an IP address and a port", r"^.+:[0-9]+$", ["0.0.0.0:8080", "[::]:8080"]);
 text_scalar!(BackendUrl, "BackendUrl", "a ws:// URL", r"^ws://[^/?#]+(/[^?#]*)?$", ["ws://127.0.0.1:9000"]);
-text_scalar!(HttpUrl, "HttpUrl", "an http:// or https:// URL", r"^https?://[^/?#]+", ["http://127.0.0.1:4317"]);
+text_scalar!(HttpUrl, "HttpUrl", "an http:// URL", r"^http://[^/?#]+", ["http://127.0.0.1:4317"]);
 text_scalar!(Host, "Host", "a host's name", r"^(\*\.)?[^*/: ]+$", ["chat.example.com", "*.example.com"]);
 text_scalar!(RequestPath, "RequestPath", "a path", r"^/[^?#*]*$", ["/chat"]);
 
@@ -113,8 +113,13 @@ impl HttpUrl {
         let Some((scheme, _)) = text.split_once("://") else {
             return Err(Mistake::new(expected(), format!("write http://{text}")));
         };
-        if !matches!(scheme, "http" | "https") {
-            return Err(Mistake::new(expected(), "the scheme is http or https"));
+        match scheme {
+            "http" => {}
+            "https" => {
+                let help = "use http to a collector in the pod or on the node";
+                return Err(Mistake::new("https is not supported", help));
+            }
+            _ => return Err(Mistake::new(expected(), "the scheme is http")),
         }
         let uri: http::Uri = text.parse().map_err(|_| Mistake::new(expected(), "is a character in it not allowed?"))?;
         match uri.host() {

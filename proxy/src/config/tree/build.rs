@@ -60,7 +60,11 @@ impl<'t> Builder<'t> {
     }
 
     fn node(&mut self, event: Event<'t>, span: Span, path: &Path, depth: usize) -> Result<Node, Stop> {
-        let place = self.place(span);
+        let mut place = self.place(span);
+        if !matches!(event, Event::Scalar(..) | Event::Alias(_)) {
+            // A list or a mapping is shown by where it begins.
+            place.width = 1;
+        }
         self.count(1, place)?;
         if depth > DEPTH_MAX {
             return Err(stop(place, format!("nested deeper than {DEPTH_MAX} levels"), "flatten it"));

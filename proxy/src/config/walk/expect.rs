@@ -100,10 +100,10 @@ fn noun(leaf: &Leaf, type_name: &str) -> String {
     }
 }
 
-/// The first paragraph of a description, in one line.
+/// The first paragraph of a description.
 pub(super) fn about(schema: &Json) -> Option<String> {
     let description = schema.get("description")?.as_str()?;
-    Some(description.split("\n\n").next().unwrap_or_default().replace('\n', " "))
+    Some(description.split("\n\n").next().unwrap_or_default().to_owned())
 }
 
 /// The places where a name is known, as a user would write their path.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::config::convert::Convert;
 use crate::config::path::Path;
-use crate::config::scalar::Time;
+use crate::config::scalar::{Size, Time};
 use crate::config::wire;
 use crate::dataplane::heartbeat::{Answerer, HeartbeatPolicy, PingPolicy, Probe};
 use crate::dataplane::hold::{Backoff, HoldPolicy, Replay, Unconfirmed};
@@ -49,12 +49,6 @@ impl Convert<'_> {
             wire::HoldOrOff::Off(_) => return HoldPolicy { time_max: Duration::ZERO, ..HoldPolicy::default() },
             wire::HoldOrOff::Hold(hold) => *hold,
         };
-        let (replay_bytes, buffer) = (path.key("replay").key("bytes"), path.key("buffer"));
-        if hold.replay.bytes.0 > hold.buffer.0 && !self.was_noted(&replay_bytes) && !self.was_noted(&buffer) {
-            let message = format!("{} is more than hold.buffer, {}", hold.replay.bytes, hold.buffer);
-            let help = "what is replayed goes through the buffer: lower this or raise hold.buffer".to_owned();
-            self.note(&replay_bytes, message, Some(help));
-        }
         let mut codes: Vec<u16> = Vec::new();
         for (index, code) in hold.codes.iter().map(|code| code.0).enumerate() {
             if codes.contains(&code) {
@@ -67,7 +61,7 @@ impl Convert<'_> {
             bytes_max: hold.buffer.0,
             redial: self.redial(&hold.redial, &path.key("redial")),
             codes,
-            replay: Replay { first: hold.replay.first, bytes_max: hold.replay.bytes.0, swallow: hold.replay.swallow },
+            replay: self.replay(&hold.replay, hold.buffer, path),
             unconfirmed: match hold.unconfirmed {
                 wire::Unconfirmed::Report => Unconfirmed::Report,
                 wire::Unconfirmed::Resend => Unconfirmed::Resend,
@@ -77,6 +71,18 @@ impl Convert<'_> {
             notice_bound: hold.notice.bound.map(Message::text),
             close_code: hold.close_code.0,
         }
+    }
+
+    /// What is replayed goes through the buffer: a default that is too much for it is cut, a number of the user's is not.
+    fn replay(&mut self, replay: &wire::Replay, buffer: Size, hold: &Path) -> Replay {
+        let default = Size(Replay::default().bytes_max.min(buffer.0));
+        let bytes = replay.bytes.unwrap_or(default);
+        if bytes.0 > buffer.0 && !self.was_noted(&hold.key("buffer")) {
+            let help = "what is replayed goes through the buffer: lower this or raise hold.buffer".to_owned();
+            let message = format!("{bytes} is more than hold.buffer, {buffer}");
+            self.note(&hold.key("replay").key("bytes"), message, Some(help));
+        }
+        Replay { first: replay.first, bytes_max: bytes.0, swallow: replay.swallow }
     }
 
     fn redial(&mut self, redial: &wire::Redial, path: &Path) -> Backoff {

@@ -68,11 +68,13 @@ pub(in crate::config) struct Redial {
     pub(in crate::config) backoff: Backoff,
     /// The wait of `fixed`; it must be given.
     pub(in crate::config) every: Option<Time>,
-    /// The first ceiling of `exponential`: 100ms unless given.
+    /// The first ceiling of `exponential`.
+    #[schemars(extend("default" = Time(validated::Backoff::FROM)))]
     pub(in crate::config) from: Option<Time>,
-    /// The last ceiling of `exponential`: 5s unless given.
+    /// The last ceiling of `exponential`.
     ///
     /// Raise it for many sessions on a small backend.
+    #[schemars(extend("default" = Time(validated::Backoff::TO)))]
     pub(in crate::config) to: Option<Time>,
     /// Give up after so many. Without it, only `hold.for` ends it.
     #[schemars(range(min = 1))]
@@ -99,7 +101,8 @@ pub(in crate::config) struct Replay {
     /// Set it to the number of messages that log a client in.
     pub(in crate::config) first: u32,
     /// The most that is remembered for one session. Not more than `hold.buffer`.
-    pub(in crate::config) bytes: Size,
+    #[schemars(extend("default" = Size(validated::Replay::default().bytes_max)))]
+    pub(in crate::config) bytes: Option<Size>,
     /// So many messages of the new backend are taken as its answers to the replay, and not passed on.
     pub(in crate::config) swallow: u32,
 }
@@ -151,6 +154,6 @@ impl Default for Hold {
 impl Default for Replay {
     fn default() -> Self {
         let replay = validated::Replay::default();
-        Self { first: replay.first, bytes: Size(replay.bytes_max), swallow: replay.swallow }
+        Self { first: replay.first, bytes: None, swallow: replay.swallow }
     }
 }

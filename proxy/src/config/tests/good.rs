@@ -1,0 +1,150 @@
+//! Good files and what becomes of them.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use serde_json::Value as Json;
+
+use super::*;
+use crate::dataplane::heartbeat::{Answerer, PingPolicy};
+use crate::dataplane::hold::{Backoff, Unconfirmed};
+use crate::dataplane::message::Message;
+use crate::dataplane::route::{FailurePolicy, FilterSource, PathMatch};
+use crate::telemetry::{LogFormat, Protocol};
+
+fn good(name: &str) -> (PathBuf, Config) {
+    let path = files("good").into_iter().find(|path| path.file_stem().is_some_and(|stem| stem == name)).unwrap();
+    let config = load(&path).unwrap_or_else(|mistakes| panic!("{mistakes}"));
+    (path, config)
+}
+
+#[test]
+fn good_files_and_examples_have_no_mistakes() {
+    for path in files("good").into_iter().chain([examples().join("chat/belay.yaml")]) {
+        load(&path).unwrap_or_else(|mistakes| panic!("{mistakes}"));
+    }
+}
+
+fn examples() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("examples")
+}
+
+#[test]
+fn the_tree_has_the_values_that_serde_yaml_reads() {
+    for path in files("good") {
+        let text = super::read(&path);
+        let (tree, mistakes) = tree::build(&text);
+        assert_eq!(mistakes, []);
+        let mut expected: serde_yaml::Value = serde_yaml::from_str(&text).unwrap();
+        expected.apply_merge().unwrap();
+        assert_eq!(serde_yaml::Value::from(&tree.unwrap()), expected, "{}", path.display());
+    }
+}
+
+#[test]
+fn the_full_file_has_every_option_there_is() {
+    let (path, _) = good("full");
+    let text = super::read(&path);
+    let value: Json = serde_yaml::from_str(&text).unwrap();
+    let mut used = BTreeSet::new();
+    keys(&value, &mut used);
+    let definitions = schema()["$defs"].as_object().unwrap().values();
+    for properties in definitions.chain([schema()]).filter_map(|schema| schema["properties"].as_object()) {
+        for name in properties.keys() {
+            assert!(used.contains(name), "full.yaml does not use '{name}'");
+        }
+    }
+}
+
+fn keys(value: &Json, used: &mut BTreeSet<String>) {
+    match value {
+        Json::Object(entries) => entries.iter().for_each(|(key, value)| {
+            used.insert(key.clone());
+            keys(value, used);
+        }),
+        Json::Array(items) => items.iter().for_each(|item| keys(item, used)),
+        _ => {}
+    }
+}
+
+#[test]
+fn every_option_arrives() {
+    let (path, config) = good("full");
+    let folder = path.parent().unwrap();
+    let dataplane = &config.dataplane;
+    assert_eq!(dataplane.listeners[0].limits.connections_max, 20_000);
+    assert_eq!(dataplane.listeners[1].address, "[::1]:8081".parse().unwrap());
+    assert_eq!(dataplane.limits.held_bytes_max, 128 << 20);
+    assert_eq!((dataplane.drain.over, dataplane.drain.close_code), (Duration::ZERO, 1012));
+    assert_eq!(config.workers.map(NonZeroUsize::get), Some(2));
+    assert_eq!(config.filter_cache, Some(folder.join("./cache")));
+    assert_eq!(config.admin, Some(Admin { address: "127.0.0.1:9901".parse().unwrap() }));
+
+    let otlp = &config.telemetry.otlp;
+    assert_eq!(otlp.endpoint.as_deref(), Some("http://127.0.0.1:4318/v1/traces"));
+    assert_eq!((otlp.protocol, otlp.timeout), (Some(Protocol::Http), Some(Duration::from_secs(3))));
+    assert_eq!((otlp.headers[0].0.as_str(), &otlp.headers[0].1), ("authorization", &"Bearer x".parse().unwrap()));
+    assert_eq!(config.telemetry.service_name.as_deref(), Some("chat-belay"));
+    assert_eq!((config.telemetry.sample.sessions, config.telemetry.sample.messages), (0.5, 0.01));
+    assert_eq!(config.telemetry.log.format, LogFormat::Json);
+
+    let [auth, mask] = &dataplane.filters[..] else { panic!("{:?}", dataplane.filters) };
+    assert_eq!(auth.source, FilterSource::Shipped("auth-jwt".into()));
+    assert_eq!(auth.config["leeway"], 1.5);
+    assert_eq!(auth.config["none"], Json::Null);
+    assert_eq!(auth.files, [("keys".into(), folder.join("../keys.json"))]);
+    assert_eq!(mask.source, FilterSource::File(folder.join("../mask.wasm")));
+    assert_eq!((mask.on_failure, auth.on_failure), (FailurePolicy::Allow, FailurePolicy::Deny));
+    assert_eq!((mask.limits.memory_bytes_max, mask.limits.table_entries_max), (32 << 20, 1_000));
+}
+
+#[test]
+fn every_option_of_a_route_arrives() {
+    let (_, config) = good("full");
+    let chat = &config.dataplane.routes.0[0];
+    assert_eq!(&*chat.name, "chat");
+    assert_eq!(chat.matches.host.as_deref(), Some("*.example.com"));
+    assert_eq!(chat.matches.path, PathMatch::Exact("/chat".into()));
+    assert_eq!(chat.matches.headers, [("x-any".into(), None), ("x-version".into(), Some("2".into()))]);
+    assert_eq!(chat.matches.query, [("room".into(), None), ("v".into(), Some("1".into()))]);
+    assert_eq!((&*chat.backend.authority, &*chat.backend.path_prefix), ("chat.internal:80", "/base"));
+    assert_eq!(chat.backend.stall_timeout, Duration::from_secs(90));
+    assert_eq!(chat.filters, [0, 1]);
+    assert_eq!(chat.heartbeat.websocket, PingPolicy::PassOn);
+    assert_eq!(chat.heartbeat.answer, [Answerer::Text { ping: "ping".into(), pong: "pong".into() }]);
+    assert_eq!(chat.heartbeat.probe.unwrap().every, Duration::from_secs(45));
+    assert_eq!((chat.messages.message_bytes_max, chat.messages.frame_bytes_max), (2_000_000, 1_000_000));
+    assert_eq!(chat.slow_client.bytes_max, 1 << 20);
+
+    let hold = &chat.hold;
+    assert_eq!((hold.time_max, hold.bytes_max, hold.close_code), (Duration::from_secs(120), 128 << 10, 4001));
+    assert_eq!((hold.replay.first, hold.replay.bytes_max, hold.replay.swallow), (1, 8 << 10, 1));
+    assert_eq!((hold.unconfirmed, hold.confirm_after), (Unconfirmed::Resend, Duration::ZERO));
+    assert_eq!(hold.notice_bound, Some(Message::text("back")));
+    assert_eq!(hold.codes, [1006, 4000]);
+    let Backoff::Fixed { every, attempts_max } = hold.redial else { panic!("{:?}", hold.redial) };
+    assert_eq!((every, attempts_max), (Duration::from_millis(500), Some(20)));
+}
+
+#[test]
+fn off_is_off_and_the_rest_has_names() {
+    let (_, config) = good("full");
+    let [_, files, plain] = &config.dataplane.routes.0[..] else { panic!() };
+    assert_eq!((&*files.name, &*plain.name), ("/files/*", "*"));
+    assert_eq!(files.matches.path, PathMatch::Prefix("/files".into()));
+    assert_eq!(&*files.backend.authority, "[::1]:9001");
+    assert_eq!(plain.matches.path, PathMatch::Any);
+    assert!(plain.hold.time_max.is_zero());
+    assert!(plain.heartbeat.probe.is_none());
+    assert_eq!(plain.heartbeat.websocket, PingPolicy::Answer);
+}
+
+#[test]
+fn anchors_and_merge_keys_stand_for_what_they_name() {
+    let (_, config) = good("anchors");
+    let holds: Vec<_> = config.dataplane.routes.0.iter().map(|route| &route.hold).collect();
+    assert_eq!(holds.iter().map(|hold| hold.time_max.as_secs()).collect::<Vec<_>>(), [30, 10, 5]);
+    assert_eq!(holds[1].notice_holding, Some(Message::text("line one line two")));
+    assert!(matches!(holds[2].redial, Backoff::Fixed { every: Duration { .. }, attempts_max: Some(3) }));
+    assert!(matches!(holds[1].redial, Backoff::Fixed { attempts_max: None, .. }));
+}
