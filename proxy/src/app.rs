@@ -6,38 +6,89 @@ pub mod workers;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::thread::available_parallelism;
+use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::{error, info};
 
-use self::workers::{FilterMaker, StartError, Workers};
+use self::workers::{FilterMaker, Workers};
+use crate::admin::{self, Admin, Phase, Readiness};
 use crate::config::Config;
+use crate::telemetry::{self, Environment};
+
+/// For what was logged and traced last.
+const TELEMETRY_FLUSH: Duration = Duration::from_secs(3);
 
 /// Serves as configured, until SIGTERM or SIGINT.
 pub fn run(config: Config) -> ExitCode {
-    match serve(config) {
-        Ok(()) => ExitCode::SUCCESS,
+    let telemetry = match telemetry::start(&config.telemetry, &Environment::of_process()) {
+        Ok(telemetry) => Arc::new(telemetry),
         Err(error) => {
-            error!(%error, "cannot start");
-            ExitCode::FAILURE
+            #[expect(clippy::print_stderr, reason = "there is no log to say it in")]
+            {
+                eprintln!("error: {error}");
+            }
+            return ExitCode::FAILURE;
         }
+    };
+    let outcome = serve(config, &telemetry);
+    if let Err(error) = &outcome {
+        error!(%error, "cannot start");
     }
+    telemetry.shutdown(TELEMETRY_FLUSH);
+    if outcome.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-fn serve(config: Config) -> Result<(), StartError> {
+/// Why the process did not come to serve.
+#[derive(Debug, thiserror::Error)]
+enum StartError {
+    #[error(transparent)]
+    Workers(#[from] workers::StartError),
+    #[error("cannot listen on {address} for the admin port: {cause}")]
+    Admin { address: std::net::SocketAddr, cause: std::io::Error },
+    #[error("cannot start: {0}")]
+    System(#[from] std::io::Error),
+}
+
+fn serve(config: Config, telemetry: &telemetry::Telemetry) -> Result<(), StartError> {
     let count = config.workers.map_or_else(default_workers, usize::from);
     let dataplane = Arc::new(files::within_the_limit(config.dataplane));
     let filters: FilterMaker = Arc::new(|| Ok(Vec::new()));
     let signals = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let readiness = Readiness::new();
     let workers = Workers::start(dataplane, count, &filters)?;
+    let _admin = match config.admin {
+        Some(admin) => Some(start_admin(admin.address, &readiness, &workers, telemetry)?),
+        None => None,
+    };
+    readiness.set(Phase::Serving);
     for address in &workers.addresses {
         info!(%address, workers = count, "listening");
     }
     let name = signals.block_on(told_to_stop())?;
     info!(signal = name, "draining");
+    readiness.set(Phase::Draining);
     workers.drain();
     info!("bye");
     Ok(())
+}
+
+fn start_admin(
+    address: std::net::SocketAddr,
+    readiness: &Readiness,
+    workers: &Workers,
+    telemetry: &telemetry::Telemetry,
+) -> Result<Admin, StartError> {
+    let sources = admin::Sources {
+        readiness: readiness.clone(),
+        workers: workers.counters.clone(),
+        spans: Arc::clone(&telemetry.spans),
+        more: Vec::new(),
+        log: telemetry.log.clone(),
+    };
+    let admin = Admin::start(address, sources).map_err(|cause| StartError::Admin { address, cause })?;
+    info!(address = %admin.address(), "the admin port is open");
+    Ok(admin)
 }
 
 /// The threads that the CPU limit of our container allows, as the standard library reads it from the cgroup.

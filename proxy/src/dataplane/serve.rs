@@ -206,7 +206,7 @@ impl Guest {
             };
             let error = match outcome {
                 Ok(dialled) => {
-                    settle_subprotocol(&mut papers.facts, &dialled);
+                    settle_subprotocol(papers, &dialled);
                     return Ok(dialled);
                 }
                 Err(error) => error,
@@ -251,11 +251,11 @@ impl Drop for Guest {
 }
 
 /// Later upstreams are offered what this one picked, and nothing else: the client has been told, and cannot be told anew.
-fn settle_subprotocol(facts: &mut Facts, dialled: &Dialled) {
-    let picked = dialled.answer.headers().get(SEC_WEBSOCKET_PROTOCOL).and_then(|name| name.to_str().ok());
-    let was_offered = facts.inner().is_some_and(|facts| facts.offered_subprotocols.is_some());
-    if picked.is_some() || was_offered {
-        facts.inner_mut().offered_subprotocols = Some(picked.into_iter().map(Into::into).collect());
+fn settle_subprotocol(papers: &mut Papers, dialled: &Dialled) {
+    let was_offered = papers.facts.inner().is_some_and(|facts| facts.offered_subprotocols.is_some());
+    if was_offered || papers.handshake.subprotocols().next().is_some() {
+        let picked = dialled.answer.headers().get(SEC_WEBSOCKET_PROTOCOL).and_then(|name| name.to_str().ok());
+        papers.facts.inner_mut().offered_subprotocols = Some(picked.into_iter().map(Into::into).collect());
     }
 }
 

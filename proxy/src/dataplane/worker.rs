@@ -2,7 +2,7 @@
 //! never leaves its worker, so nothing here has a lock. Sockets and tasks are the listener's and the driver's.
 
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Waker;
@@ -12,6 +12,7 @@ use rand::SeedableRng;
 use rand::rngs::SmallRng;
 use slab::Slab;
 use tokio::sync::{Notify, Semaphore};
+use tracing::{info, warn};
 
 use super::chain::{Chain, SharedFilter};
 use super::ledger::Counters;
@@ -40,11 +41,11 @@ pub struct Worker {
     random: RefCell<SmallRng>,
     scratch: RefCell<Box<[u8]>>,
     /// Sessions that wait for a backend, by its authority. Some may have stopped waiting since.
-    waiting: RefCell<HashMap<Box<str>, Vec<SessionKey>>>,
+    waiting: RefCell<HashMap<Box<str>, HashSet<SessionKey>>>,
 }
 
 /// A session's place on its worker.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct SessionKey(usize);
 
 /// What the worker knows of a session: how to wake it, and what to tell it then.
@@ -145,12 +146,17 @@ impl Worker {
         self.sessions.borrow().len()
     }
 
-    /// The session waits for this backend.
+    /// The session waits for this backend. The first to wait says so in the log, for all of its crowd.
     pub fn await_backend(&self, authority: &str, key: SessionKey) {
         let mut waiting = self.waiting.borrow_mut();
-        match waiting.get_mut(authority) {
-            Some(keys) => keys.push(key),
-            None => drop(waiting.insert(authority.into(), vec![key])),
+        if !waiting.contains_key(authority) {
+            waiting.insert(authority.into(), HashSet::new());
+        }
+        if let Some(keys) = waiting.get_mut(authority) {
+            if keys.is_empty() {
+                warn!(backend = authority, "the backend is away: holding its sessions");
+            }
+            keys.insert(key);
         }
     }
 
@@ -158,6 +164,10 @@ impl Worker {
     /// after the other.
     pub fn backend_is_back(&self, authority: &str) {
         let keys = self.waiting.borrow_mut().get_mut(authority).map(std::mem::take).unwrap_or_default();
+        if keys.is_empty() {
+            return;
+        }
+        info!(backend = authority, sessions = keys.len(), "the backend is back: binding its sessions");
         let mut wait = Duration::ZERO;
         for key in keys {
             self.tell(key, Command::BackendBack(wait));

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rand::Rng;
 use rand::rngs::SmallRng;
-use tracing::{debug, info};
+use tracing::debug;
 
 use super::closing::{ClientEnd, Closing, UpstreamEnd};
 use super::timers::Timer;
@@ -81,7 +81,7 @@ impl Core {
             self.tell_filters(cx, UpstreamEvent::Lost);
             return self.give_up(cx, "the backend went away");
         }
-        info!(session = %self.handshake.session, route = %route.route.name, code, unconfirmed, "holding: the upstream is lost");
+        debug!(session = %self.handshake.session, route = %route.route.name, code, unconfirmed, "holding: the upstream is lost");
         cx.counters.holds.add(1);
         cx.counters.sessions_holding.add(1);
         self.state = State::Holding(Holding { since: cx.now, redial: Redial::Waiting });
@@ -149,7 +149,7 @@ impl Core {
     // Holding => Bound
     pub(super) fn on_connected(&mut self, cx: &mut Context<'_>, connecting: Duration) {
         let State::Holding(holding) = &self.state else { return };
-        info!(
+        debug!(
             session = %self.handshake.session,
             route = %self.route.route.name,
             held_ms = u64::try_from((cx.now - holding.since).as_millis()).unwrap_or(u64::MAX),

@@ -1,0 +1,91 @@
+//! How the process begins and ends.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+mod common;
+
+use std::process::{Command, Output};
+
+use common::backend::Echo;
+use common::belay::{Belay, http_get, route_to};
+use common::client;
+use futures_util::SinkExt;
+
+/// Runs the binary on this YAML until it ends by itself.
+fn run_to_its_end(yaml: &str) -> Output {
+    let folder = common::scratch("lifecycle");
+    let file = folder.join("belay.yaml");
+    std::fs::write(&file, yaml).unwrap();
+    Command::new(env!("CARGO_BIN_EXE_belay")).arg("run").arg(&file).output().unwrap()
+}
+
+#[tokio::test]
+async fn sigterm_closes_every_client_with_1001_and_ends_well() {
+    let echo = Echo::start().await;
+    let yaml = format!("{}drain: {{ over: 200ms }}\n", route_to(echo.address, ""));
+    let mut belay = Belay::start(&yaml).await;
+    let mut clients = Vec::new();
+    for _ in 0..10 {
+        clients.push(client::connect(belay.address, "/").await);
+    }
+    belay.terminate();
+    for client in &mut clients {
+        assert_eq!(client::closed(client).await.map(|(code, _)| code), Some(1001));
+    }
+    assert!(belay.ended().await.success());
+}
+
+#[tokio::test]
+async fn what_was_sent_before_a_drain_still_arrives() {
+    let echo = Echo::start().await;
+    let yaml = format!("{}drain: {{ over: 500ms }}\n", route_to(echo.address, ""));
+    let mut belay = Belay::start(&yaml).await;
+    let mut client = client::connect(belay.address, "/").await;
+    client.send("last words".into()).await.unwrap();
+    assert_eq!(client::next_text(&mut client).await, "last words");
+    belay.terminate();
+    assert_eq!(client::closed(&mut client).await.map(|(code, _)| code), Some(1001));
+    assert!(belay.ended().await.success());
+}
+
+#[tokio::test]
+async fn readiness_goes_before_the_clients_do() {
+    let echo = Echo::start().await;
+    let yaml = format!("{}drain: {{ over: 2s }}\n", route_to(echo.address, ""));
+    let mut belay = Belay::start(&yaml).await;
+    let mut clients = Vec::new();
+    for _ in 0..4 {
+        clients.push(client::connect(belay.address, "/").await);
+    }
+    belay.terminate();
+    assert_eq!(client::closed(&mut clients[0]).await.map_or(0, |(code, _)| code), 1001);
+    let (status, body) = http_get(belay.admin, "/ready").await.unwrap();
+    assert_eq!(status, 503, "{body}");
+    drop(clients);
+    assert!(belay.ended().await.success());
+}
+
+#[tokio::test]
+async fn a_port_in_use_is_said_with_what_to_do() {
+    let echo = Echo::start().await;
+    let first = Belay::in_front_of(echo.address, "").await;
+    let yaml =
+        route_to(echo.address, "").replace("{listen}", &first.address.to_string()).replace("{admin}", "127.0.0.1:0");
+    let output = run_to_its_end(&yaml);
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{told}");
+    assert!(told.contains(&format!("cannot listen on {}", first.address)), "{told}");
+    assert!(told.contains("another process listens there"), "{told}");
+}
+
+#[tokio::test]
+async fn a_port_of_the_admin_in_use_is_said_too() {
+    let echo = Echo::start().await;
+    let first = Belay::in_front_of(echo.address, "").await;
+    let yaml =
+        route_to(echo.address, "").replace("{listen}", "127.0.0.1:0").replace("{admin}", &first.admin.to_string());
+    let output = run_to_its_end(&yaml);
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{told}");
+    assert!(told.contains("admin port"), "{told}");
+}
