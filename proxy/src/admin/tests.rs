@@ -1,3 +1,5 @@
+//! The port as its clients see it, over real sockets.
+
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;

@@ -1,3 +1,5 @@
+//! The shapes of contexts, and what costs nothing.
+
 //! What the spans of the data path carry.
 
 use super::context::Sampled;
