@@ -8,19 +8,21 @@ mod common;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant as Clock};
 
-use belay::dataplane::chain::{Admission, FilterFailure, Refusal, Verdict};
+use belay::dataplane::chain::{Admission, FilterFailure, Memory, Passage, Refusal, Verdict};
 use belay::dataplane::handshake::Handshake;
+use belay::dataplane::ledger::LossReason;
 use belay::dataplane::message::{CloseReason, Direction, MessageKind};
 use belay::dataplane::route::FailurePolicy;
 use belay::dataplane::trace::{
-    Connect, ConnectSpan, HandshakeSpan, HoldEnd, HoldOutcome, HoldSpan, MessageFacts, MessageSpan, TraceContext,
+    Connect, ConnectSpan, FilterSpan, HandshakeSpan, HoldEnd, HoldOutcome, HoldSpan, MessageFacts, MessageSpan,
+    SessionAttempt, TraceContext,
 };
 use belay::id::SessionId;
 use belay::telemetry::{self, DropReason, Environment, Protocol, Sample, Settings, Telemetry};
 use belay::time::Instant;
 use common::otlp::{Collector, Received, named};
 use common::{PATIENCE, ports};
-use http::HeaderMap;
+use http::{HeaderMap, Request};
 use serde_json::{Value, json};
 
 const CLIENT_TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
@@ -55,24 +57,34 @@ fn peer() -> SocketAddr {
     "192.0.2.7:5123".parse().unwrap()
 }
 
-fn request(headers: &[(&str, &str)]) -> http::request::Parts {
-    let mut request = http::Request::get("/chat?token=secret").header("host", "chat.example:8443");
+fn request(headers: &[(&str, &str)]) -> Request<()> {
+    let mut request = Request::get("/chat?token=secret").header("host", "chat.example:8443");
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
-    request.body(()).unwrap().into_parts().0
+    request.body(()).unwrap()
 }
 
-fn handshake(request: &http::request::Parts, session: SessionId) -> Handshake {
-    Handshake::new(session, peer(), "/chat?token=secret", request.headers.iter())
+fn handshake(request: &Request<()>, session: SessionId, trace: TraceContext) -> Handshake {
+    let mut handshake = Handshake::new(session, peer(), "/chat?token=secret", request.headers().iter());
+    handshake.trace = trace;
+    handshake
 }
 
 fn connect(handshake: &Handshake, attempt: u32, resumed: bool) -> Connect<'_> {
-    Connect { handshake, route: "chat", authority: "127.0.0.1:9000", attempt, resumed }
+    Connect {
+        route: "chat",
+        authority: "127.0.0.1:9000",
+        path: handshake.path(),
+        traceparent: handshake.header("traceparent"),
+        tracestate: handshake.header("tracestate"),
+        session: Some(SessionAttempt { id: handshake.session, attempt, resumed }),
+    }
 }
 
-fn facts(session: SessionId) -> MessageFacts<'static> {
-    MessageFacts { direction: Direction::ToBackend, kind: MessageKind::Text, bytes: 5, session, route: "chat" }
+fn facts(handshake: &Handshake) -> MessageFacts<'_> {
+    let (direction, kind) = (Direction::ToBackend, MessageKind::Text);
+    MessageFacts { handshake, route: "chat", direction, kind, bytes: 5 }
 }
 
 fn refusal() -> Result<Admission, FilterFailure> {
@@ -83,8 +95,9 @@ fn failure() -> FilterFailure {
     FilterFailure { filter: "limit".into(), cause: "out of memory".into(), policy: FailurePolicy::Deny }
 }
 
-fn hold_end(session: SessionId, outcome: HoldOutcome) -> HoldEnd<'static> {
-    HoldEnd { session, route: "chat", outcome, attempts: 2, messages_held: 3, messages_unconfirmed: 1 }
+fn hold_end(session: SessionId, started: Instant, outcome: HoldOutcome) -> HoldEnd<'static> {
+    let ended = Instant::now();
+    HoldEnd { session, route: "chat", started, ended, outcome, attempts: 2, messages_held: 3, messages_unconfirmed: 1 }
 }
 
 /// How long a hold lasts in [`a_life`], at least.
@@ -93,30 +106,30 @@ const HELD: Duration = Duration::from_millis(50);
 /// A session's whole life, as the data path tells it. Gives its context, and the headers that its first backend was told.
 fn a_life(session: SessionId, headers: &[(&str, &str)]) -> (TraceContext, HeaderMap) {
     let request = request(headers);
-    let handshake = handshake(&request, session);
     let span = HandshakeSpan::start(&request, peer());
     span.route("chat");
     span.session(session);
-    span.filter("auth").admitted(&Ok(Admission::Accept));
     let context = span.context();
+    let handshake = handshake(&request, session, context);
+    FilterSpan::of_handshake(&context, "auth").admitted(&Ok(Admission::Accept));
     let dial = ConnectSpan::start(&context, &connect(&handshake, 1, false));
-    let mut told = request.headers.clone();
+    let mut told = request.headers().clone();
     dial.inject(&mut told);
     dial.answered(101);
     span.finish(101);
 
-    if let Some(message) = MessageSpan::sampled(&context, &facts(session)) {
+    if let Some(message) = MessageSpan::sampled(&facts(&handshake)) {
         message.filter("limit").answered(&Ok(Verdict::Continue));
         message.filter("mask").answered(&Ok(Verdict::Replace(b"****".to_vec())));
-        message.finish(&Verdict::Replace(b"****".to_vec()));
+        message.finish(&Passage::Forward(b"****".to_vec().into(), Memory::Forget));
     }
 
-    let started = Instant::now();
-    let hold = HoldSpan::start(&context, started);
-    ConnectSpan::start(&hold.context(), &connect(&handshake, 1, true)).failed("connection_refused", &"nobody there");
-    ConnectSpan::start(&hold.context(), &connect(&handshake, 2, true)).answered(101);
+    let (started, hold) = (Instant::now(), HoldSpan::start());
+    let dial = |attempt| ConnectSpan::start(&hold.context(&context), &connect(&handshake, attempt, true));
+    dial(2).failed("connection_refused", &"nobody there");
+    dial(3).answered(101);
     std::thread::sleep(HELD);
-    hold.finish(Instant::now(), hold_end(session, HoldOutcome::Bound));
+    hold.finish(&context, hold_end(session, started, HoldOutcome::Bound));
     (context, told)
 }
 
@@ -229,9 +242,9 @@ fn assert_every_field(protocol: &str, test: &str) {
     );
     assert!(failed.is_child_of(hold) && again.is_child_of(hold));
     assert_eq!(failed.field("status"), &json!({"code": "error", "message": "nobody there"}));
-    assert_attributes(failed, with(dialled(1, true), json!({"error.type": "connection_refused"})));
+    assert_attributes(failed, with(dialled(2, true), json!({"error.type": "connection_refused"})));
     assert_eq!(again.field("status"), &json!({"code": "unset", "message": ""}));
-    assert_attributes(again, with(dialled(2, true), json!({"http.response.status_code": 101})));
+    assert_attributes(again, with(dialled(3, true), json!({"http.response.status_code": 101})));
 
     let message = named(&spans, "message to backend");
     assert_ne!(message.text("trace_id"), CLIENT_TRACE);
@@ -310,30 +323,33 @@ fn refusals_and_errors_are_kept_when_nothing_is_sampled() {
     let Some(collector) = Collector::start("refusals_and_errors_are_kept", "http") else { return };
     let setup = setup(&settings(&collector.endpoint(), "http", NOTHING), &[]);
     let request = request(&[]);
-    let session = SessionId::random();
     // Nothing of this one.
     let span = HandshakeSpan::start(&request, peer());
     span.route("quiet");
-    span.filter("auth").admitted(&Ok(Admission::Accept));
+    FilterSpan::of_handshake(&span.context(), "auth").admitted(&Ok(Admission::Accept));
     span.finish(101);
     // Of this one the request, and the filter that refused.
     let span = HandshakeSpan::start(&request, peer());
     span.route("chat");
-    span.filter("limit").admitted(&Ok(Admission::Accept));
-    span.filter("auth").admitted(&refusal());
-    span.refused();
     let context = span.context();
+    FilterSpan::of_handshake(&context, "limit").admitted(&Ok(Admission::Accept));
+    FilterSpan::of_handshake(&context, "auth").admitted(&refusal());
+    span.refused();
     span.finish(401);
+    let handshake = handshake(&request, SessionId::random(), context);
     // A message over which a filter closes the session, and one on which a filter fails.
-    assert!(MessageSpan::sampled(&context, &facts(session)).is_none());
+    assert!(MessageSpan::sampled(&facts(&handshake)).is_none());
     let close = Verdict::Close(CloseReason::new(4003, "enough"));
-    MessageSpan::refused(&context, &facts(session), "mask", &Ok(close));
-    MessageSpan::refused(&context, &facts(session), "limit", &Err(failure()));
+    MessageSpan::refused(&facts(&handshake), "mask", &Ok(close));
+    MessageSpan::refused(&facts(&handshake), "limit", &Err(failure()));
+    // A hold that did not help.
+    let outcome = HoldOutcome::Lost(LossReason::HoldExpired);
+    HoldSpan::start().finish(&context, hold_end(handshake.session, Instant::now(), outcome));
     // A request that nobody answered.
     drop(HandshakeSpan::start(&request, peer()));
     setup.telemetry.shutdown(PATIENCE);
 
-    let spans = collector.spans(7);
+    let spans = collector.spans(8);
     let server = named(&spans, "GET chat");
     assert_eq!(server.attribute("http.response.status_code"), 401);
     assert_eq!(server.attribute("belay.kept_for"), "refusal");
@@ -345,6 +361,10 @@ fn refusals_and_errors_are_kept_when_nothing_is_sampled() {
     let unanswered = named(&spans, "GET");
     assert_eq!(unanswered.attribute("error.type"), "no_answer");
     assert_eq!(unanswered.attribute("belay.kept_for"), "error");
+    let hold = named(&spans, "hold chat");
+    assert!(hold.is_child_of(server));
+    assert_eq!(hold.field("status"), &json!({"code": "error", "message": "hold_expired"}));
+    assert_eq!(hold.attribute("belay.hold.outcome"), "hold_expired");
     let mask = named(&spans, "filter mask");
     assert_eq!(mask.attribute("belay.verdict"), "close");
     let failed = named(&spans, "filter limit");

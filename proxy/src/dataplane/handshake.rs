@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 
 use http::{HeaderName, HeaderValue};
 
+use super::trace::TraceContext;
 use crate::id::SessionId;
 
 /// The client's request, reduced to what a backend or a filter may want to hear again.
@@ -14,6 +15,8 @@ pub struct Handshake {
     pub session: SessionId,
     /// Where it came from.
     pub peer: SocketAddr,
+    /// The span that it is told of in, for what comes later to refer to.
+    pub trace: TraceContext,
     /// Target and headers, each ended by a line feed, names and values parted by the first colon. Neither may hold a line
     /// feed, so the text needs no escapes; it is bytes because header values need not be UTF-8.
     head: Box<[u8]>,
@@ -37,7 +40,7 @@ impl Handshake {
             head.extend_from_slice(value.as_bytes());
             head.push(b'\n');
         }
-        Self { session, peer, head: head.into_boxed_slice() }
+        Self { session, peer, trace: TraceContext::NONE, head: head.into_boxed_slice() }
     }
 
     /// Path and query as the client wrote them.

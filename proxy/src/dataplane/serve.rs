@@ -26,6 +26,7 @@ use super::handshake::Handshake;
 use super::listener::ConnectionSlot;
 use super::message::CloseReason;
 use super::session::{RouteState, Session};
+use super::trace::{Connect, ConnectSpan, HandshakeSpan};
 use super::upstream::{self, Connection, DialError, Dialled, accept_for, has_token};
 use super::worker::Worker;
 use crate::id::SessionId;
@@ -39,6 +40,19 @@ pub type Slot = Rc<Cell<Option<ConnectionSlot>>>;
 
 /// Answers one request.
 pub async fn request(worker: Rc<Worker>, request: Request<Incoming>, peer: SocketAddr, slot: Slot) -> Response<Body> {
+    let span = HandshakeSpan::start(&request, peer);
+    let response = respond(worker, request, peer, slot, &span).await;
+    span.finish(response.status().as_u16());
+    response
+}
+
+async fn respond(
+    worker: Rc<Worker>,
+    mut request: Request<Incoming>,
+    peer: SocketAddr,
+    slot: Slot,
+    span: &HandshakeSpan,
+) -> Response<Body> {
     let host = request.headers().get(HOST).and_then(|host| host.to_str().ok());
     let uri = request.uri();
     let route = worker.dataplane.routes.find(host, uri.path(), uri.query(), request.headers());
@@ -46,11 +60,16 @@ pub async fn request(worker: Rc<Worker>, request: Request<Incoming>, peer: Socke
         worker.counters.handshakes_refused.add(1);
         return plain(StatusCode::NOT_FOUND, "no route for this request\n");
     };
+    span.route(&route.route.name);
     if !has_token(request.headers(), UPGRADE, "websocket") {
         worker.counters.requests_forwarded.add(1);
-        return worker.forwarder.forward(&route.route, request, peer, &Scheme::HTTP).await.map(Either::Left);
+        let connect = ConnectSpan::start(&span.context(), &Connect::of_request(&route.route, &request));
+        connect.inject(request.headers_mut());
+        let response = worker.forwarder.forward(&route.route, request, peer, &Scheme::HTTP).await;
+        connect.answered(response.status().as_u16());
+        return response.map(Either::Left);
     }
-    match open_session(&worker, &route, request, peer, slot).await {
+    match open_session(&worker, &route, request, peer, slot, span).await {
         Ok(switching) => switching,
         Err(refusal) => refusal,
     }
@@ -63,15 +82,18 @@ async fn open_session(
     mut request: Request<Incoming>,
     peer: SocketAddr,
     slot: Slot,
+    span: &HandshakeSpan,
 ) -> Result<Response<Body>, Response<Body>> {
     let refused = |response| {
         worker.counters.handshakes_refused.add(1);
         response
     };
     let accept = check_handshake(&request).map_err(refused)?;
-    let handshake = read_handshake(&request, peer);
+    let mut handshake = read_handshake(&request, peer);
+    span.session(handshake.session);
+    handshake.trace = span.context();
     let mut guest = Guest::new(worker, route, handshake);
-    guest.ask_filters().map_err(refused)?;
+    guest.ask_filters().inspect_err(|_| span.refused()).map_err(refused)?;
     let begun = Instant::now();
     let dialled = guest.dial().await?;
     let connecting = Instant::now() - begun;
@@ -198,12 +220,16 @@ impl Guest {
         let mut attempt = 1;
         loop {
             let Some(papers) = &mut self.papers else { return Err(plain(StatusCode::INTERNAL_SERVER_ERROR, "")) };
-            let request = upstream::request(backend, &papers.handshake, &papers.facts, attempt, Connection::First);
+            let mut request = upstream::request(backend, &papers.handshake, &papers.facts, attempt, Connection::First);
+            let connect = Connect::of_session(&self.route.route, &papers.handshake, attempt, Connection::First);
+            let span = ConnectSpan::start(&papers.handshake.trace, &connect);
+            span.inject(request.headers_mut());
             counters.dials.add(1);
             let outcome = {
                 let _permit = self.worker.dialling.acquire().await.ok();
                 upstream::dial(backend, request).await
             };
+            upstream::tell(span, &outcome);
             let error = match outcome {
                 Ok(dialled) => {
                     settle_subprotocol(papers, &dialled);

@@ -28,6 +28,7 @@ use super::hold::Unconfirmed;
 use super::ledger::{Counters, LossReason};
 use super::message::{CloseReason, Direction, Message, MessageKind};
 use super::route::Route;
+use super::trace::TraceContext;
 use crate::time::Instant;
 
 /// One client connection and what is known of it. Plain data: nothing in here is a socket, a task or a timer object.
@@ -333,6 +334,14 @@ impl Session {
         (&self.core.handshake, &self.core.facts, self.core.dials + 1)
     }
 
+    /// The span that a connect is to hang under.
+    pub fn dial_trace(&self) -> TraceContext {
+        match &self.core.state {
+            State::Holding(holding) => holding.span.context(&self.core.handshake.trace),
+            State::Bound(_) | State::Closing(_) | State::Closed => self.core.handshake.trace,
+        }
+    }
+
     /// Its route.
     pub fn route(&self) -> &Rc<RouteState> {
         &self.core.route
@@ -378,7 +387,7 @@ impl Core {
             // The session was ended before this arrived; the close code has told the client.
             return flow.lost(closing.loss).add(1);
         }
-        let passage = if self.route.chain.listens(Direction::ToBackend) {
+        let passage = if self.has_onlookers(Direction::ToBackend) {
             self.ask_chain(cx, |chain, subject| chain.on_message(subject, Direction::ToBackend, kind, payload))
         } else {
             Passage::Forward(payload.into(), Memory::Forget)
@@ -402,6 +411,11 @@ impl Core {
                 self.close(cx, reason, LossReason::FilterClosed);
             }
         }
+    }
+
+    /// Whether a message concerns anybody but its two ends.
+    fn has_onlookers(&self, direction: Direction) -> bool {
+        self.route.chain.listens(direction) || self.handshake.trace.may_sample_messages()
     }
 
     /// Puts a client's message on its way, or keeps it while there is no way.
@@ -462,7 +476,7 @@ impl Core {
         {
             return flow.lost(closing.loss).add(1);
         }
-        let passage = if self.route.chain.listens(Direction::ToClient) {
+        let passage = if self.has_onlookers(Direction::ToClient) {
             self.ask_chain(cx, |chain, subject| chain.on_message(subject, Direction::ToClient, kind, payload))
         } else {
             Passage::Forward(payload.into(), Memory::Forget)

@@ -3,40 +3,33 @@
 //! that the telemetry room puts into the subscriber; without one every span here is empty and every context is
 //! [`TraceContext::NONE`]. Which span hangs where, and why, is in `docs/tracing.md`.
 //!
-//! A session keeps one [`TraceContext`], 32 bytes of plain data, and while it is held a [`HoldSpan`], plain data too. The
-//! other spans live no longer than the step they describe.
+//! A session keeps one [`TraceContext`], 32 bytes of plain data, and while it is held a [`HoldSpan`], an id. The other spans live no longer than the step they describe.
 //!
 //! ```
-//! use belay::dataplane::trace::{ConnectSpan, Connect, HandshakeSpan, MessageFacts, MessageSpan};
-//! # use belay::dataplane::{handshake::Handshake, message::{Direction, MessageKind}};
+//! use belay::dataplane::chain::{Admission, Memory, Passage, Verdict};
+//! use belay::dataplane::message::{Direction, MessageKind};
+//! use belay::dataplane::trace::{Connect, ConnectSpan, FilterSpan, HandshakeSpan, MessageFacts, MessageSpan};
+//! # use belay::dataplane::handshake::Handshake;
 //! # use belay::id::SessionId;
 //! # let peer = "127.0.0.1:5000".parse().unwrap();
-//! # let (request, ()) = http::Request::get("/chat").body(()).unwrap().into_parts();
+//! # let request = http::Request::get("/chat").body(()).unwrap();
 //! # let session = SessionId::random();
-//! // A request came in, and was matched to a route.
+//! // A request came in, and was matched to a route. The session's handshake keeps the context.
 //! let span = HandshakeSpan::start(&request, peer);
 //! span.route("chat");
 //! span.session(session);
+//! # let mut handshake = Handshake::new(session, peer, "/chat", request.headers().iter());
+//! handshake.trace = span.context();
 //! // Each filter's call is a child.
-//! let filter = span.filter("auth");
-//! // … the call …
-//! filter.admitted(&Ok(belay::dataplane::chain::Admission::Accept));
-//! let context = span.context();
-//! // The session's first connect, and each later one.
-//! # let handshake = Handshake::new(session, peer, "/chat", request.headers.iter());
-//! let connect = ConnectSpan::start(
-//!     &context,
-//!     &Connect { handshake: &handshake, route: "chat", authority: "127.0.0.1:9000", attempt: 1, resumed: false },
-//! );
-//! let mut headers = http::HeaderMap::new();
-//! connect.inject(&mut headers);
-//! connect.answered(101);
+//! let filter = FilterSpan::of_handshake(&handshake.trace, "auth");
+//! filter.admitted(&Ok(Admission::Accept));
 //! span.finish(101);
 //! // A message, if it is one of those that are sampled.
-//! let facts = MessageFacts { direction: Direction::ToBackend, kind: MessageKind::Text, bytes: 5, session, route: "chat" };
-//! if let Some(message) = MessageSpan::sampled(&context, &facts) {
-//!     message.filter("limit").answered(&Ok(belay::dataplane::chain::Verdict::Continue));
-//!     message.finish(&belay::dataplane::chain::Verdict::Continue);
+//! let (direction, kind) = (Direction::ToBackend, MessageKind::Text);
+//! let message = MessageSpan::sampled(&MessageFacts { handshake: &handshake, route: "chat", direction, kind, bytes: 5 });
+//! if let Some(message) = message {
+//!     message.filter("limit").answered(&Ok(Verdict::Continue));
+//!     message.finish(&Passage::Forward(b"hello".into(), Memory::Forget));
 //! }
 //! ```
 
@@ -52,7 +45,7 @@ mod tests;
 use http::HeaderMap;
 use tracing::{Dispatch, Span};
 
-pub use connect::{Connect, ConnectSpan};
+pub use connect::{Connect, ConnectSpan, SessionAttempt};
 pub use context::{Sampled, TraceContext};
 pub use filter::FilterSpan;
 pub use hold::{HoldEnd, HoldOutcome, HoldReport, HoldSpan};

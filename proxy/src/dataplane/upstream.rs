@@ -21,6 +21,7 @@ use tokio::net::TcpStream;
 use super::chain::Facts;
 use super::handshake::Handshake;
 use super::route::Backend;
+use super::trace::ConnectSpan;
 
 /// The backend is told the session's stable name.
 const BELAY_SESSION: HeaderName = HeaderName::from_static("belay-session");
@@ -127,6 +128,17 @@ pub fn request(
 pub async fn dial(backend: &Backend, request: Request<Empty<Bytes>>) -> Result<Dialled, DialError> {
     let timeout = backend.connect_timeout;
     tokio::time::timeout(timeout, dial_unbounded(backend, request)).await.unwrap_or(Err(DialError::TimedOut(timeout)))
+}
+
+/// What the attempt's span says of its end.
+pub fn tell(span: ConnectSpan, outcome: &Result<Dialled, DialError>) {
+    match outcome {
+        Ok(dialled) => span.answered(dialled.answer.status().as_u16()),
+        Err(DialError::Refused(response)) => span.answered(response.status().as_u16()),
+        Err(error @ DialError::Unreachable { .. }) => span.failed("unreachable", error),
+        Err(error @ DialError::TimedOut(_)) => span.failed("timeout", error),
+        Err(error @ DialError::NotWebSocket(_)) => span.failed("not_websocket", error),
+    }
 }
 
 async fn dial_unbounded(backend: &Backend, request: Request<Empty<Bytes>>) -> Result<Dialled, DialError> {

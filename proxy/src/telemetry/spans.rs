@@ -112,7 +112,7 @@ impl Hook for Places {
             .tracer
             .span_builder(format!("hold {}", end.route))
             .with_kind(SpanKind::Internal)
-            .with_start_time(wall(report.started))
+            .with_start_time(wall(end.started))
             .with_attributes(attributes);
         NEXT_SPAN_ID.set(Some(SpanId::from_bytes(report.context.span_id())));
         let mut span = self.tracer.build_with_context(builder, &parent(&report.parent, None));
@@ -121,7 +121,7 @@ impl Hook for Places {
             span.set_attribute(KeyValue::new("error.type", end.outcome.label()));
             span.set_status(Status::error(end.outcome.label()));
         }
-        span.end_with_timestamp(wall(report.ended));
+        span.end_with_timestamp(wall(end.ended));
     }
 }
 

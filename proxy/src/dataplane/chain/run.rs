@@ -14,6 +14,7 @@ use super::{
 use crate::dataplane::handshake::Handshake;
 use crate::dataplane::message::{CloseReason, Direction, Message, MessageKind};
 use crate::dataplane::route::FailurePolicy;
+use crate::dataplane::trace::{FilterSpan, MessageFacts, MessageSpan};
 use crate::time::Instant;
 
 /// A filter as the chains of one worker share it.
@@ -113,7 +114,10 @@ impl Chain {
     pub fn on_handshake(&self, subject: &mut Subject<'_>) -> Admission {
         for &position in &self.handshake {
             let mut filter = self.filters[position].borrow_mut();
-            match filter.on_handshake(subject.call(position)) {
+            let span = FilterSpan::of_handshake(&subject.handshake.trace, filter.name());
+            let answer = filter.on_handshake(subject.call(position));
+            span.admitted(&answer);
+            match answer {
                 Ok(Admission::Accept) => {}
                 Ok(refusal) => return refusal,
                 Err(failure) => match noted(failure) {
@@ -125,7 +129,7 @@ impl Chain {
         Admission::Accept
     }
 
-    /// Runs a message through the filters that listen to its direction.
+    /// Runs a message through the filters that listen to its direction. Traced if it is one of those that are.
     pub fn on_message<'a>(
         &self,
         subject: &mut Subject<'_>,
@@ -133,11 +137,36 @@ impl Chain {
         kind: MessageKind,
         payload: &'a [u8],
     ) -> Passage<'a> {
+        let facts =
+            MessageFacts { handshake: subject.handshake, route: subject.route, direction, kind, bytes: payload.len() };
+        let span = MessageSpan::sampled(&facts);
+        let passage = self.pass(subject, &facts, span.as_ref(), payload);
+        if let Some(span) = span {
+            span.finish(&passage);
+        }
+        passage
+    }
+
+    fn pass<'a>(
+        &self,
+        subject: &mut Subject<'_>,
+        facts: &MessageFacts<'_>,
+        span: Option<&MessageSpan>,
+        payload: &'a [u8],
+    ) -> Passage<'a> {
+        let (direction, kind) = (facts.direction, facts.kind);
         let mut payload = Cow::Borrowed(payload);
         let mut memory = Memory::Forget;
         for &position in self.listeners(direction) {
             let mut filter = self.filters[position].borrow_mut();
-            match filter.on_message(subject.call(position), direction, kind, &payload) {
+            let called = span.map(|message| message.filter(filter.name()));
+            let answer = filter.on_message(subject.call(position), direction, kind, &payload);
+            match (called, &answer) {
+                (Some(called), _) => called.answered(&answer),
+                (None, Ok(Verdict::Close(_)) | Err(_)) => MessageSpan::refused(facts, filter.name(), &answer),
+                (None, Ok(_)) => {}
+            }
+            match answer {
                 Ok(Verdict::Continue) => {}
                 Ok(Verdict::Remember) => memory = Memory::Remember,
                 Ok(Verdict::Replace(replacement)) => payload = Cow::Owned(replacement),

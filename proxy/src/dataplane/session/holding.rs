@@ -14,12 +14,18 @@ use crate::dataplane::chain::UpstreamEvent;
 use crate::dataplane::hold::{Backoff, Unconfirmed};
 use crate::dataplane::ledger::LossReason;
 use crate::dataplane::message::{CloseReason, Message, MessageKind};
+use crate::dataplane::trace::{HoldEnd, HoldOutcome, HoldSpan};
 use crate::time::Instant;
 
 /// The upstream is away.
 pub(super) struct Holding {
     pub(super) since: Instant,
     pub(super) redial: Redial,
+    pub(super) span: HoldSpan,
+    /// Of [`Core::dials`], those before.
+    dials_before: u32,
+    /// Messages that the lost upstream had been sent and had not proved to have read.
+    unconfirmed: u64,
 }
 
 /// Where a held session is on its way to a new upstream.
@@ -76,15 +82,13 @@ impl Core {
             self.timers.clear(timer);
         }
         if hold.time_max.is_zero() || !hold.codes.contains(&code) {
-            self.state = State::Holding(Holding { since: cx.now, redial: Redial::Waiting });
-            cx.counters.sessions_holding.add(1);
+            self.begin_holding(cx, unconfirmed);
             self.tell_filters(cx, UpstreamEvent::Lost);
             return self.give_up(cx, "the backend went away");
         }
         debug!(session = %self.handshake.session, route = %route.route.name, code, unconfirmed, "holding: the upstream is lost");
         cx.counters.holds.add(1);
-        cx.counters.sessions_holding.add(1);
-        self.state = State::Holding(Holding { since: cx.now, redial: Redial::Waiting });
+        self.begin_holding(cx, unconfirmed);
         self.timers.set(Timer::HoldEnds, cx.now + hold.time_max);
         if let Some(notice) = &hold.notice_holding {
             let reported = if hold.unconfirmed == Unconfirmed::Report { unconfirmed } else { 0 };
@@ -95,6 +99,33 @@ impl Core {
         if let State::Holding(_) = self.state {
             self.wait_to_redial(cx);
         }
+    }
+
+    fn begin_holding(&mut self, cx: &Context<'_>, unconfirmed: u64) {
+        cx.counters.sessions_holding.add(1);
+        let (span, dials_before) = (HoldSpan::start(), self.dials);
+        self.state =
+            State::Holding(Holding { since: cx.now, redial: Redial::Waiting, span, dials_before, unconfirmed });
+    }
+
+    /// Counts and traces the end of a hold; the next state is the caller's.
+    fn end_holding(&mut self, cx: &Context<'_>, outcome: HoldOutcome) {
+        let State::Holding(holding) = &self.state else { return };
+        cx.counters.sessions_holding.sub(1);
+        for timer in [Timer::HoldEnds, Timer::Redial] {
+            self.timers.clear(timer);
+        }
+        let end = HoldEnd {
+            session: self.handshake.session,
+            route: &self.route.route.name,
+            started: holding.since,
+            ended: cx.now,
+            outcome,
+            attempts: self.dials - holding.dials_before,
+            messages_held: self.sent - self.written(),
+            messages_unconfirmed: holding.unconfirmed,
+        };
+        holding.span.finish(&self.handshake.trace, end);
     }
 
     /// Sets the time of the next attempt, or gives up when there were enough.
@@ -156,11 +187,8 @@ impl Core {
             held_messages = self.sent - self.written(),
             "bound again"
         );
-        cx.counters.sessions_holding.sub(1);
+        self.end_holding(cx, HoldOutcome::Bound);
         cx.counters.rebounds.add(1);
-        for timer in [Timer::HoldEnds, Timer::Redial] {
-            self.timers.clear(timer);
-        }
         let hold = &self.route.route.hold;
         let mut swallow = 0;
         if let Some(remembered) = &self.remembered {
@@ -199,10 +227,7 @@ impl Core {
 
     /// Leaves Holding for good. What is held is lost, for this reason.
     pub(super) fn stop_holding(&mut self, cx: &mut Context<'_>, loss: LossReason) {
-        cx.counters.sessions_holding.sub(1);
-        for timer in [Timer::HoldEnds, Timer::Redial] {
-            self.timers.clear(timer);
-        }
+        self.end_holding(cx, HoldOutcome::Lost(loss));
         self.settle_lost(cx, self.sent, loss);
         std::mem::take(&mut self.to_upstream).clear(cx.pool, cx.budget);
         self.state = State::Closing(Closing { loss, client: ClientEnd::Asked, upstream: UpstreamEnd::Gone });

@@ -5,6 +5,9 @@ use tracing::{Span, field};
 
 use super::{Place, TARGET, TraceContext, ask};
 use crate::dataplane::handshake::Handshake;
+use crate::dataplane::route::Route;
+use crate::dataplane::upstream::Connection;
+use crate::id::SessionId;
 
 const TRACEPARENT: &str = "traceparent";
 const TRACESTATE: &str = "tracestate";
@@ -19,16 +22,57 @@ pub struct ConnectSpan {
 /// What is attempted.
 #[derive(Clone, Copy, Debug)]
 pub struct Connect<'a> {
-    /// What the client asked for.
-    pub handshake: &'a Handshake,
     /// The route's name.
     pub route: &'a str,
     /// Host and port that are dialled.
     pub authority: &'a str,
-    /// Counted from 1, for each time that an upstream is looked for.
+    /// The client's, without the query.
+    pub path: &'a str,
+    /// The client's W3C headers.
+    pub traceparent: Option<&'a str>,
+    /// See `traceparent`.
+    pub tracestate: Option<&'a str>,
+    /// The session, unless it is a plain request.
+    pub session: Option<SessionAttempt>,
+}
+
+/// An attempt of a session's.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SessionAttempt {
+    /// The session's id.
+    pub id: SessionId,
+    /// As `Belay-Attempt` tells the backend.
     pub attempt: u32,
-    /// Whether the session had an upstream before.
+    /// As `Belay-Resumed` does: whether the session had an upstream before.
     pub resumed: bool,
+}
+
+impl<'a> Connect<'a> {
+    /// For a session.
+    pub fn of_session(route: &'a Route, handshake: &'a Handshake, attempt: u32, connection: Connection) -> Self {
+        let resumed = connection == Connection::Resumed;
+        Self {
+            route: &route.name,
+            authority: &route.backend.authority,
+            path: handshake.path(),
+            traceparent: handshake.header(TRACEPARENT),
+            tracestate: handshake.header(TRACESTATE),
+            session: Some(SessionAttempt { id: handshake.session, attempt, resumed }),
+        }
+    }
+
+    /// For a plain request.
+    pub fn of_request<B>(route: &'a Route, request: &'a http::Request<B>) -> Self {
+        let header = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
+        Self {
+            route: &route.name,
+            authority: &route.backend.authority,
+            path: request.uri().path(),
+            traceparent: header(TRACEPARENT),
+            tracestate: header(TRACESTATE),
+            session: None,
+        }
+    }
 }
 
 impl ConnectSpan {
@@ -47,19 +91,26 @@ impl ConnectSpan {
             otel.status_description = field::Empty,
             server.address = host,
             server.port = field::Empty,
-            url.path = connect.handshake.path(),
+            url.path = connect.path,
             http.response.status_code = field::Empty,
             "error.type" = field::Empty,
-            belay.session.id = field::display(connect.handshake.session),
+            belay.session.id = field::Empty,
             belay.route = connect.route,
-            belay.attempt = i64::from(connect.attempt),
-            belay.resumed = connect.resumed,
+            belay.attempt = field::Empty,
+            belay.resumed = field::Empty,
             belay.kept_for = field::Empty,
         );
         if let Some(port) = port {
             span.record("server.port", i64::from(port));
         }
-        let place = Place::Under(parent, connect.handshake.header(TRACESTATE));
+        if let Some(SessionAttempt { id, attempt, resumed }) = connect.session {
+            span.record("belay.session.id", field::display(id));
+            span.record("belay.attempt", i64::from(attempt));
+            span.record("belay.resumed", resumed);
+        }
+        let trace = parent.trace_id();
+        let is_theirs = connect.traceparent.is_some_and(|theirs| names_trace(theirs.as_bytes(), trace));
+        let place = Place::Under(parent, connect.tracestate.filter(|_| is_theirs));
         let context = ask(&span, |hook| {
             hook.place(&span, place);
             hook.context(&span)

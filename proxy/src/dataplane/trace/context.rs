@@ -50,17 +50,18 @@ impl TraceContext {
     /// Whether this message is one of those that are sampled.
     #[inline]
     pub(super) fn samples_message(&self) -> bool {
-        self.message_share != 0 && (self.message_share == u32::MAX || rand::random::<u32>() < self.message_share)
+        self.may_sample_messages() && (self.message_share == u32::MAX || rand::random::<u32>() < self.message_share)
+    }
+
+    /// Whether messages of this session may be sampled.
+    #[inline]
+    pub fn may_sample_messages(&self) -> bool {
+        self.message_share != 0
     }
 
     /// Another span of the same trace.
-    pub(super) fn sibling(&self) -> Self {
-        if self.is_none() {
-            return *self;
-        }
-        // Zero is no id; one in 2⁶⁴ may share another's.
-        let span = rand::random::<u64>().max(1).to_be_bytes();
-        Self { span, ..*self }
+    pub(super) fn with_span(&self, span: [u8; 8]) -> Self {
+        if self.is_none() { *self } else { Self { span, ..*self } }
     }
 
     /// As `traceparent` says it: version 00, and no flag but `sampled`.

@@ -2,7 +2,7 @@
 
 use tracing::{Span, field};
 
-use super::{TARGET, keep};
+use super::{Place, TARGET, TraceContext, ask, keep};
 use crate::dataplane::chain::{Admission, FilterFailure, Verdict};
 
 /// One call of a filter, from here until its answer is told or it is dropped.
@@ -10,14 +10,24 @@ use crate::dataplane::chain::{Admission, FilterFailure, Verdict};
 pub struct FilterSpan(Span);
 
 impl FilterSpan {
-    /// Empty if its parent is.
-    pub(super) fn start(parent: &Span, name: &str) -> Self {
-        if parent.is_disabled() {
+    /// A filter is about to be asked whether a client may come in. Empty if the handshake is not traced.
+    pub fn of_handshake(handshake: &TraceContext, name: &str) -> Self {
+        if handshake.is_none() {
             return Self(Span::none());
         }
-        Self(tracing::info_span!(
+        Self::start(Place::Under(handshake, None), name)
+    }
+
+    /// A filter is about to be shown a message that is traced.
+    pub(super) fn of_message(message: &TraceContext, name: &str) -> Self {
+        Self::start(Place::Under(message, None), name)
+    }
+
+    #[cold]
+    fn start(place: Place<'_>, name: &str) -> Self {
+        let span = tracing::info_span!(
             target: TARGET,
-            parent: parent,
+            parent: None,
             "filter",
             otel.name = field::display(format_args!("filter {name}")),
             otel.kind = "internal",
@@ -27,12 +37,9 @@ impl FilterSpan {
             belay.verdict = field::Empty,
             belay.refusal.status = field::Empty,
             belay.kept_for = field::Empty,
-        ))
-    }
-
-    /// For where nothing is traced.
-    pub fn none() -> Self {
-        Self(Span::none())
+        );
+        ask(&span, |hook| hook.place(&span, place));
+        Self(span)
     }
 
     /// What it said to a handshake. A refusal is kept even if the session is not sampled.

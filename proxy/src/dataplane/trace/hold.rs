@@ -1,16 +1,15 @@
-//! The span of a hold, as plain data: it begins and ends in different calls, and its session must be able to be written
-//! down in between. It is exported when it is over.
+//! The span of a hold. It begins and ends in different calls, and its session must be able to be written down in between,
+//! so all that there is of it meanwhile is its id; the span is made and exported when the hold is over.
 
 use super::{Installed, TraceContext};
+use crate::dataplane::ledger::LossReason;
 use crate::id::SessionId;
 use crate::time::Instant;
 
 /// A hold that goes on.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct HoldSpan {
-    parent: TraceContext,
-    context: TraceContext,
-    started: Instant,
+    id: [u8; 8],
 }
 
 /// How a hold went.
@@ -20,13 +19,17 @@ pub struct HoldEnd<'a> {
     pub session: SessionId,
     /// The route's name.
     pub route: &'a str,
+    /// When it began.
+    pub started: Instant,
+    /// When it ended.
+    pub ended: Instant,
     /// What ended it.
     pub outcome: HoldOutcome,
     /// Attempts to connect.
     pub attempts: u32,
     /// Client messages that waited when it ended.
     pub messages_held: u64,
-    /// Client messages that may be lost with the old upstream.
+    /// Client messages that the old upstream had been sent and had not proved to have read.
     pub messages_unconfirmed: u64,
 }
 
@@ -35,18 +38,8 @@ pub struct HoldEnd<'a> {
 pub enum HoldOutcome {
     /// The session has an upstream again.
     Bound,
-    /// Its time or its attempts were used up.
-    Expired,
-    /// More would have had to be kept than its bound, or the process's, allows.
-    Full,
-    /// The client left.
-    ClientGone,
-    /// The backend refused the session when it was dialled again.
-    Refused,
-    /// A filter ended the session.
-    FilterClosed,
-    /// The process goes away.
-    Drained,
+    /// The session ended, and what was held is lost for this reason.
+    Lost(LossReason),
 }
 
 /// A hold that is over, for export.
@@ -55,55 +48,48 @@ pub struct HoldReport<'a> {
     pub context: TraceContext,
     /// The handshake's.
     pub parent: TraceContext,
-    /// When it began.
-    pub started: Instant,
-    /// When it ended.
-    pub ended: Instant,
-    /// How.
+    /// How it went.
     pub end: HoldEnd<'a>,
 }
 
 impl HoldSpan {
-    /// The upstream is gone. `session` is the handshake's context.
-    pub fn start(session: &TraceContext, now: Instant) -> Self {
-        Self { parent: *session, context: session.sibling(), started: now }
+    /// The upstream is gone.
+    pub fn start() -> Self {
+        // Zero is no id; one in 2⁶⁴ may share another's.
+        Self { id: rand::random::<u64>().max(1).to_be_bytes() }
     }
 
-    /// For the connects that look for a new upstream.
-    pub fn context(&self) -> TraceContext {
-        self.context
+    /// For the connects that look for a new upstream. `session` is the handshake's context.
+    pub fn context(&self, session: &TraceContext) -> TraceContext {
+        session.with_span(self.id)
     }
 
     /// It is over. Exported whether or not the session is sampled.
-    pub fn finish(self, now: Instant, end: HoldEnd<'_>) {
-        if self.context.is_none() {
+    pub fn finish(self, session: &TraceContext, end: HoldEnd<'_>) {
+        if session.is_none() {
             return;
         }
-        let Self { parent, context, started } = self;
-        let report = HoldReport { context, parent, started, ended: now, end };
+        let report = HoldReport { context: self.context(session), parent: *session, end };
         tracing::dispatcher::get_default(|dispatch| Installed::ask(dispatch, |hook| hook.hold_ended(&report)));
     }
 }
 
 impl HoldOutcome {
-    /// As spans and logs say it.
+    /// As spans say it: `bound`, or the reason as metrics say it.
     pub fn label(self) -> &'static str {
         match self {
             Self::Bound => "bound",
-            Self::Expired => "expired",
-            Self::Full => "full",
-            Self::ClientGone => "client_gone",
-            Self::Refused => "refused",
-            Self::FilterClosed => "filter_closed",
-            Self::Drained => "drained",
+            Self::Lost(reason) => reason.label(),
         }
     }
 
     /// Whether the hold did not do what it is for.
     pub fn is_error(self) -> bool {
         match self {
-            Self::Expired | Self::Full | Self::Refused => true,
-            Self::Bound | Self::ClientGone | Self::FilterClosed | Self::Drained => false,
+            Self::Lost(
+                LossReason::HoldExpired | LossReason::HoldFull | LossReason::Budget | LossReason::BackendClosed,
+            ) => true,
+            Self::Bound | Self::Lost(_) => false,
         }
     }
 }

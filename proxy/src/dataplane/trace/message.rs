@@ -1,77 +1,89 @@
 //! The span of one message, for the few that are sampled: a trace of its own, linked to its session's handshake, since a
 //! trace that went on for as long as a session does would be of no use to anybody.
 
+use std::borrow::Cow;
+
 use tracing::{Span, field};
 
 use super::filter::label;
 use super::{FilterSpan, Place, TARGET, TraceContext, ask, keep};
-use crate::dataplane::chain::{FilterFailure, Verdict};
+use crate::dataplane::chain::{FilterFailure, Memory, Passage, Verdict};
+use crate::dataplane::handshake::Handshake;
 use crate::dataplane::message::{Direction, MessageKind};
-use crate::id::SessionId;
 
 /// One message on its way through the chain.
 #[derive(Debug)]
-pub struct MessageSpan(Span);
+pub struct MessageSpan {
+    span: Span,
+    context: TraceContext,
+}
 
 /// What a span says of a message; never what the message says.
 #[derive(Clone, Copy, Debug)]
 pub struct MessageFacts<'a> {
+    /// What the session's client asked for; names the session and its trace.
+    pub handshake: &'a Handshake,
+    /// The route's name.
+    pub route: &'a str,
     /// Where it is going.
     pub direction: Direction,
     /// Text or binary.
     pub kind: MessageKind,
     /// Size of the payload.
     pub bytes: usize,
-    /// The session's id.
-    pub session: SessionId,
-    /// The route's name.
-    pub route: &'a str,
 }
 
 impl MessageSpan {
     /// If this message is to be traced. With telemetry off, or a session that is not sampled, this is one comparison.
     #[inline]
-    pub fn sampled(session: &TraceContext, facts: &MessageFacts<'_>) -> Option<Self> {
-        if !session.samples_message() {
-            return None;
-        }
-        Some(Self::start(session, facts))
+    pub fn sampled(facts: &MessageFacts<'_>) -> Option<Self> {
+        facts.handshake.trace.samples_message().then(|| {
+            let mut message = Self::start(facts);
+            message.context = ask(&message.span, |hook| hook.context(&message.span)).unwrap_or_default();
+            message
+        })
     }
 
     /// A filter ended the session over a message, or failed on it. Kept when neither session nor message was sampled; a
-    /// message that has a span is to be finished instead.
-    pub fn refused(
-        session: &TraceContext,
-        facts: &MessageFacts<'_>,
-        filter: &str,
-        answer: &Result<Verdict, FilterFailure>,
-    ) {
-        if session.is_none() {
+    /// message that has a span says so in that.
+    pub fn refused(facts: &MessageFacts<'_>, filter: &str, answer: &Result<Verdict, FilterFailure>) {
+        if facts.handshake.trace.is_none() {
             return;
         }
-        let message = Self::start(session, facts);
-        keep(&message.0, "refusal");
-        message.filter(filter).answered(answer);
+        let mut message = Self::start(facts);
+        // Before the span is started: what is kept is not what was chosen.
+        keep(&message.span, "refusal");
+        message.context = ask(&message.span, |hook| hook.context(&message.span)).unwrap_or_default();
         if let Ok(verdict) = answer {
-            message.finish(verdict);
+            message.span.record("belay.verdict", label(verdict));
         }
+        message.filter(filter).answered(answer);
     }
 
     /// A filter is about to be called.
     pub fn filter(&self, name: &str) -> FilterSpan {
-        FilterSpan::start(&self.0, name)
+        FilterSpan::of_message(&self.context, name)
     }
 
     /// What the chain as a whole made of it.
-    pub fn finish(self, verdict: &Verdict) {
-        self.0.record("belay.verdict", label(verdict));
-        if let Verdict::Replace(payload) = verdict {
-            self.0.record("belay.message.replaced.size", length(payload.len()));
-        }
+    pub fn finish(self, passage: &Passage<'_>) {
+        let verdict = match passage {
+            Passage::Forward(Cow::Owned(payload), _) => {
+                self.span.record("belay.message.replaced.size", length(payload.len()));
+                "replace"
+            }
+            Passage::Forward(Cow::Borrowed(_), Memory::Remember) => "remember",
+            Passage::Forward(Cow::Borrowed(_), Memory::Forget) => "continue",
+            Passage::Reply(_) => "reply",
+            Passage::Drop => "drop",
+            Passage::Heartbeat(_) => "heartbeat",
+            Passage::Close(_) => "close",
+        };
+        self.span.record("belay.verdict", verdict);
     }
 
     #[cold]
-    fn start(session: &TraceContext, facts: &MessageFacts<'_>) -> Self {
+    fn start(facts: &MessageFacts<'_>) -> Self {
         let (name, direction) = match facts.direction {
             Direction::ToBackend => ("message to backend", "to_backend"),
             Direction::ToClient => ("message to client", "to_client"),
@@ -86,7 +98,7 @@ impl MessageSpan {
             "message",
             otel.name = name,
             otel.kind = "internal",
-            belay.session.id = field::display(facts.session),
+            belay.session.id = field::display(facts.handshake.session),
             belay.route = facts.route,
             belay.direction = direction,
             "belay.message.type" = kind,
@@ -95,8 +107,8 @@ impl MessageSpan {
             belay.verdict = field::Empty,
             belay.kept_for = field::Empty,
         );
-        ask(&span, |hook| hook.place(&span, Place::LinkedTo(session)));
-        Self(span)
+        ask(&span, |hook| hook.place(&span, Place::LinkedTo(&facts.handshake.trace)));
+        Self { span, context: TraceContext::NONE }
     }
 }
 

@@ -2,10 +2,10 @@
 
 use std::net::SocketAddr;
 
-use http::request::Parts;
+use http::Request;
 use tracing::{Span, field};
 
-use super::{FilterSpan, Place, TARGET, TraceContext, ask, keep};
+use super::{Place, TARGET, TraceContext, ask, keep};
 use crate::id::SessionId;
 
 /// A client's request, of kind server. Finish it with the answer's status; dropped before, it says that there was none.
@@ -18,18 +18,18 @@ pub struct HandshakeSpan {
 
 impl HandshakeSpan {
     /// The request's head was read. Its W3C headers say where it belongs. The query is left out: it may hold tokens.
-    pub fn start(request: &Parts, peer: SocketAddr) -> Self {
+    pub fn start<B>(request: &Request<B>, peer: SocketAddr) -> Self {
         let span = tracing::info_span!(
             target: TARGET,
             parent: None,
             "request",
-            otel.name = request.method.as_str(),
+            otel.name = request.method().as_str(),
             otel.kind = "server",
             otel.status_description = field::Empty,
-            http.request.method = request.method.as_str(),
+            http.request.method = request.method().as_str(),
             http.response.status_code = field::Empty,
             url.scheme = "http",
-            url.path = request.uri.path(),
+            url.path = request.uri().path(),
             server.address = field::Empty,
             server.port = field::Empty,
             client.address = field::Empty,
@@ -44,12 +44,12 @@ impl HandshakeSpan {
         if span.is_disabled() {
             return Self { span, method: Box::default() };
         }
-        ask(&span, |hook| hook.place(&span, Place::UnderClient(&request.headers)));
+        ask(&span, |hook| hook.place(&span, Place::UnderClient(request.headers())));
         span.record("client.address", field::display(peer.ip()));
-        if let Some(version) = version(request.version) {
+        if let Some(version) = version(request.version()) {
             span.record("network.protocol.version", version);
         }
-        if let Some(agent) = request.headers.get(http::header::USER_AGENT).and_then(|value| value.to_str().ok()) {
+        if let Some(agent) = request.headers().get(http::header::USER_AGENT).and_then(|value| value.to_str().ok()) {
             span.record("user_agent.original", agent);
         }
         if let Some(authority) = authority(request) {
@@ -58,10 +58,10 @@ impl HandshakeSpan {
                 span.record("server.port", i64::from(port));
             }
         }
-        Self { span, method: request.method.as_str().into() }
+        Self { span, method: request.method().as_str().into() }
     }
 
-    /// The route that was chosen. Before the first filter is called, since it also names the span.
+    /// The route that was chosen. Before [`HandshakeSpan::context`], since it also names the span.
     pub fn route(&self, name: &str) {
         if self.span.is_disabled() {
             return;
@@ -73,11 +73,6 @@ impl HandshakeSpan {
     /// The session that it opens.
     pub fn session(&self, id: SessionId) {
         self.span.record("belay.session.id", field::display(id));
-    }
-
-    /// A filter is about to be called.
-    pub fn filter(&self, name: &str) -> FilterSpan {
-        FilterSpan::start(&self.span, name)
     }
 
     /// What the session keeps, and what connects are started under.
@@ -118,9 +113,9 @@ fn version(version: http::Version) -> Option<&'static str> {
 }
 
 /// Who the client thinks it talks to.
-fn authority(request: &Parts) -> Option<http::uri::Authority> {
-    if let Some(authority) = request.uri.authority() {
+fn authority<B>(request: &Request<B>) -> Option<http::uri::Authority> {
+    if let Some(authority) = request.uri().authority() {
         return Some(authority.clone());
     }
-    request.headers.get(http::header::HOST)?.to_str().ok()?.parse().ok()
+    request.headers().get(http::header::HOST)?.to_str().ok()?.parse().ok()
 }

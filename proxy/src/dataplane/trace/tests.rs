@@ -4,22 +4,9 @@
 
 use super::context::Sampled;
 use super::*;
-use crate::dataplane::message::{Direction, MessageKind};
-use crate::id::SessionId;
-use crate::time::Instant;
 
 const TRACE: [u8; 16] = [0x11; 16];
 const SPAN: [u8; 8] = [0x22; 8];
-
-fn facts() -> MessageFacts<'static> {
-    MessageFacts {
-        direction: Direction::ToBackend,
-        kind: MessageKind::Text,
-        bytes: 5,
-        session: SessionId::from(7),
-        route: "chat",
-    }
-}
 
 #[test]
 fn a_context_takes_32_bytes() {
@@ -38,15 +25,15 @@ fn traceparent_is_written_as_w3c_has_it() {
 
 #[test]
 fn without_a_hook_nothing_is_traced_and_headers_stay_as_they_are() {
-    let (request, ()) = http::Request::get("/chat").body(()).unwrap().into_parts();
+    let request = http::Request::get("/chat").body(()).unwrap();
     let span = HandshakeSpan::start(&request, "127.0.0.1:5000".parse().unwrap());
     assert!(span.context().is_none());
+    assert!(!span.context().may_sample_messages());
     let mut headers = HeaderMap::new();
     headers.insert("traceparent", http::HeaderValue::from_static("as the client sent it"));
     ConnectSpan::none().inject(&mut headers);
     assert_eq!(headers["traceparent"], "as the client sent it");
-    assert!(MessageSpan::sampled(&TraceContext::NONE, &facts()).is_none());
-    assert!(HoldSpan::start(&TraceContext::NONE, Instant::ZERO).context().is_none());
+    assert!(HoldSpan::start().context(&TraceContext::NONE).is_none());
 }
 
 #[test]
@@ -63,7 +50,7 @@ fn messages_are_sampled_by_their_share() {
 #[test]
 fn a_hold_is_a_span_of_its_own_in_the_sessions_trace() {
     let session = TraceContext::new(TRACE, SPAN, Sampled::No);
-    let hold = HoldSpan::start(&session, Instant::ZERO).context();
+    let hold = HoldSpan::start().context(&session);
     assert_eq!(hold.trace_id(), TRACE);
     assert_ne!(hold.span_id(), SPAN);
     assert!(!hold.is_sampled());
