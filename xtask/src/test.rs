@@ -22,9 +22,10 @@ struct Step {
     run: fn() -> Verdict,
 }
 
-const STEPS: [Step; 6] = [
+const STEPS: [Step; 7] = [
     Step { name: "format", run: format },
     Step { name: "clippy", run: clippy },
+    Step { name: "build", run: build },
     Step { name: "tests", run: tests },
     Step { name: "fuzz-targets", run: fuzz_targets },
     Step { name: "browser", run: browser::run },
@@ -63,6 +64,11 @@ fn clippy() -> Verdict {
     // The fuzz targets are checked like everything else, though only a fuzzer links them.
     let everything = ["--workspace", "--all-targets", "--features", "belay-fuzz/targets"];
     one(workspace::cargo().args(["clippy", "--locked"]).args(everything).args(["--", "--deny", "warnings"]))
+}
+
+/// All that the later steps run, at once, so that nothing is built twice.
+fn build() -> Verdict {
+    one(workspace::cargo().args(["build", "--locked", "--workspace", "--lib", "--bins", "--tests", "--examples"]))
 }
 
 /// Everything that is a Rust test: unit, whole-process and documentation tests, with the tools that some of them talk to.
