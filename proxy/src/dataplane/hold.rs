@@ -75,6 +75,13 @@ pub enum Unconfirmed {
     Resend,
 }
 
+impl HoldPolicy {
+    /// Whether sessions are held at all. Where none is, every close frame of a backend means what it says.
+    pub fn is_on(&self) -> bool {
+        !self.time_max.is_zero()
+    }
+}
+
 impl Default for HoldPolicy {
     fn default() -> Self {
         Self {

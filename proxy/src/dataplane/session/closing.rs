@@ -100,8 +100,9 @@ impl Core {
     pub(super) fn on_upstream_close(&mut self, cx: &mut Context<'_>, reason: CloseReason) {
         // 1005 stands for a close frame without a code (RFC 6455, section 7.1.5).
         let code = reason.code.unwrap_or(1005);
+        let hold = &self.route.route.hold;
         match &mut self.state {
-            State::Bound(_) if self.route.route.hold.codes.contains(&code) => self.on_upstream_lost(cx, code),
+            State::Bound(_) if hold.is_on() && hold.codes.contains(&code) => self.on_upstream_lost(cx, code),
             // Bound => Closing: the backend means it.
             State::Bound(_) => {
                 self.to_upstream.push_close(cx.pool, Role::Client, &reason);

@@ -81,7 +81,7 @@ impl Core {
         for timer in [Timer::Confirm, Timer::UpstreamStalled] {
             self.timers.clear(timer);
         }
-        if hold.time_max.is_zero() || !hold.codes.contains(&code) {
+        if !hold.is_on() || !hold.codes.contains(&code) {
             self.begin_holding(cx, unconfirmed);
             self.tell_filters(cx, UpstreamEvent::Lost);
             return self.give_up(cx, "the backend went away");

@@ -85,6 +85,15 @@ fn a_backend_that_restarts_says_so_and_the_session_is_held() {
 }
 
 #[test]
+fn where_nothing_is_held_a_restart_of_the_backend_closes_the_client_with_the_same_code() {
+    let mut route = policy();
+    route.hold.time_max = Duration::ZERO;
+    let mut world = World::new(route);
+    world.backend_closes(1012, "restarting");
+    assert_eq!(world.client_closed(), Some(CloseReason::new(1012, "restarting")));
+}
+
+#[test]
 fn a_close_of_the_client_waits_for_the_backends_last_messages() {
     let mut world = World::new(policy());
     world.client_says("bye");

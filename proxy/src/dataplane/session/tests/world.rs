@@ -26,8 +26,7 @@ pub(super) fn policy() -> Route {
             stall_timeout: Duration::from_secs(30),
         },
         filters: Vec::new(),
-        // Its clients are silent for minutes; the tests of probes ask for them.
-        heartbeat: HeartbeatPolicy { probe: None, ..HeartbeatPolicy::default() },
+        heartbeat: HeartbeatPolicy::default(),
         hold: HoldPolicy::default(),
         messages: MessageLimits::default(),
         slow_client: SlowClient::default(),
