@@ -44,14 +44,19 @@ impl FromStr for LogFilter {
         for part in text.split(',').map(str::trim) {
             match part.split_once('=') {
                 Some((target, level)) if is_path(target) => {
-                    targets = targets.with_target(target, level.parse::<LevelFilter>().map_err(|_| bad())?);
+                    targets = targets.with_target(target, level_of(level).ok_or_else(bad)?);
                 }
-                None if base.is_none() => base = Some(part.parse::<LevelFilter>().map_err(|_| bad())?),
+                None if base.is_none() => base = Some(level_of(part).ok_or_else(bad)?),
                 _ => return Err(bad()),
             }
         }
         Ok(Self::new(text, base.unwrap_or(LevelFilter::INFO), targets))
     }
+}
+
+/// The library takes nothing for `error`.
+fn level_of(text: &str) -> Option<LevelFilter> {
+    if text.is_empty() { None } else { text.parse().ok() }
 }
 
 fn is_path(target: &str) -> bool {
@@ -131,4 +136,28 @@ where
         LogFormat::Pretty => format.with_filter(filter).boxed(),
     };
     (layer, LogControl { change: Arc::new(change) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_exporters_own_lines_and_our_spans_are_left_out_at_every_level() {
+        let filter: LogFilter = "debug,belay::wasm=warn".parse().unwrap();
+        let logs = |target, level| filter.targets.would_enable(target, &level);
+        assert!(logs("belay::dataplane::driver", Level::DEBUG));
+        assert!(logs("belay::wasm", Level::WARN) && !logs("belay::wasm::engine", Level::INFO));
+        assert!(logs("h2::client", Level::WARN) && !logs("h2::client", Level::DEBUG));
+        assert!(!logs("opentelemetry-otlp", Level::ERROR) && !logs("opentelemetry_sdk", Level::ERROR));
+        assert!(!logs(trace::TARGET, Level::ERROR));
+    }
+
+    #[test]
+    fn what_is_no_filter_is_refused() {
+        for text in ["", "loud", "info,debug", "belay=", "=info", "info,belay wasm=debug"] {
+            assert!(text.parse::<LogFilter>().is_err(), "{text:?}");
+        }
+        assert_eq!("off".parse::<LogFilter>().unwrap().to_string(), "off");
+    }
 }

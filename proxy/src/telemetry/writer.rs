@@ -106,3 +106,50 @@ impl Drop for Line<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::Sender;
+
+    use super::*;
+
+    #[test]
+    fn a_log_that_nobody_reads_costs_lines_and_no_time() {
+        // Nobody takes from the queue.
+        let (queue, items) = sync_channel(2);
+        let lines = Lines { queue, dropped: Arc::default(), is_terminal: false };
+        for _ in 0..5 {
+            lines.make_writer().write_all(b"hello\n").unwrap();
+        }
+        assert_eq!(lines.dropped.load(Relaxed), 3);
+        let (say, said) = std::sync::mpsc::channel();
+        let dropped = lines.dropped.clone();
+        drop(lines);
+        write_all(Heard(say), &items, &dropped);
+        let text = String::from_utf8(said.try_iter().flatten().collect()).unwrap();
+        assert_eq!(text.matches("hello\n").count(), 2);
+        assert!(text.contains("3 lines of the log were dropped"), "{text}");
+    }
+
+    #[test]
+    fn a_long_line_is_cut() {
+        let (queue, items) = sync_channel(1);
+        let lines = Lines { queue, dropped: Arc::default(), is_terminal: false };
+        lines.make_writer().write_all(&vec![b'x'; LINE_BYTES_MAX * 2]).unwrap();
+        let Ok(Item::Line(line)) = items.try_recv() else { panic!("no line") };
+        assert_eq!((line.len(), line.last()), (LINE_BYTES_MAX, Some(&b'\n')));
+    }
+
+    struct Heard(Sender<Vec<u8>>);
+
+    impl Write for Heard {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.send(bytes.to_vec()).map_err(io::Error::other)?;
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+}
