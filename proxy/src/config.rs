@@ -120,7 +120,7 @@ fn nowhere(message: &str, help: &str) -> Diagnostic {
 
 /// The names that `use` knows.
 fn shipped_filters() -> &'static [&'static str] {
-    &["auth-jwt", "circuit-breaker", "rate-limit"]
+    crate::shipped::names()
 }
 
 #[cfg(test)]

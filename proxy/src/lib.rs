@@ -9,6 +9,7 @@ pub mod wheel;
 pub mod dataplane;
 
 pub mod config;
+pub mod shipped;
 pub mod telemetry;
 
 pub mod admin;
