@@ -5,7 +5,7 @@
 //! The faults come from seeds; when they strike is also up to the machine. The state machine alone, in virtual time, is
 //! tested beside it.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, reason = "helpers of tests")]
 
 mod common;
 

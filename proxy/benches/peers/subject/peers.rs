@@ -25,23 +25,34 @@ pub(super) const ALL: &[Peer] = &[
     Peer { name: "caddy", program: Some("caddy"), prepare: caddy, headers: "" },
 ];
 
-/// `{"sub":"bench"}`, signed by HS256 with [`SECRET`]; it never expires.
-const TOKEN: &str = "Authorization: Bearer eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiJiZW5jaCJ9.BpQkT3u_L0pwP5luecNOMiYSWZcuIIO7bDIMw1WyWng\r\n";
-/// Base64url of the key.
-const SECRET: &str = "YSBrZXkgZm9yIHRoZSBiZW5jaCwgMzIgYnl0ZXMgb2s";
+/// `{"sub":"bench","exp":…}`, signed by HS256 with [`SECRET`], good until the year 2100.
+const TOKEN: &str = "Authorization: Bearer eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiJiZW5jaCIsImV4cCI6NDEwMjQ0NDgwMH0.CdAtwxLXCEGz7s4FIuFWINGIimmEnFGE_8CqGPnZ06E\r\n";
+const SECRET: &str = "known to everybody who reads this bench";
 
 fn belay(program: &Path, folder: &Path, ends: Ends) -> Result<Command> {
     run_belay(program, folder, ends, "", "")
 }
 
-/// The limit is far above what is sent, so that it is asked and never answers.
+/// Each looks at every message of the client, and the rate limit at those of the backend too. None ever has anything to
+/// say against one: that would be another measurement.
 fn belay_with_filters(program: &Path, folder: &Path, ends: Ends) -> Result<Command> {
     let filters = format!(
         "\
 filters:
-  auth: {{ use: auth-jwt, config: {{ keys: [{{ algorithm: HS256, secret: {SECRET} }}] }} }}
-  limit: {{ use: rate-limit, config: {{ per: session, rate: 1000000/s, burst: 1000000 }} }}
-  breaker: {{ use: circuit-breaker }}
+  auth:
+    use: auth-jwt
+    config:
+      keys: [{{ secret: {SECRET} }}]
+      refresh: {{ prefix: 'token ' }}
+  limit:
+    use: rate-limit
+    config:
+      rules:
+        - {{ on: to-backend, rate: 1000000/s }}
+        - {{ on: to-client, rate: 1000000/s }}
+  breaker:
+    use: circuit-breaker
+    config: {{ results: 1000000, losses: ignore, messages: drop }}
 "
     );
     run_belay(program, folder, ends, &filters, "    filters: [auth, limit, breaker]\n")
@@ -179,7 +190,6 @@ fn caddy(program: &Path, folder: &Path, ends: Ends) -> Result<Command> {
 {{
   admin off
   auto_https off
-  persist_config off
 }}
 http://{listen} {{
   bind 127.0.0.1
