@@ -13,11 +13,7 @@ pub(crate) fn all(root: &Path, names: &[String], toolchain: &Toolchain) -> Resul
     let target = root.join("target/filters");
     let mut command = cargo();
     command.current_dir(root).args(["build", "--locked", "--profile", "filter", "--target", TARGET]);
-    command
-        .arg("--target-dir")
-        .arg(&target)
-        .args(&toolchain.cargo_arguments)
-        .envs(toolchain.environment.iter().cloned());
+    command.arg("--target-dir").arg(&target).envs(toolchain.environment.iter().cloned());
     command
         .env("CARGO_ENCODED_RUSTFLAGS", flags(root, toolchain))
         .env("CARGO_INCREMENTAL", "0")

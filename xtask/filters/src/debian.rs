@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::build::output;
-use crate::toolchain::Toolchain;
 
 /// Asked when the machine's own configuration names none.
 const MIRROR: &str = "http://deb.debian.org/debian";
@@ -18,10 +17,37 @@ pub(crate) struct Apt {
 }
 
 impl Apt {
-    /// Knows what the suites of backports have, beside nothing else.
+    /// Knows what trixie's backports have, and nothing else: what is taken from there are sources, good on any release.
     pub(crate) fn with_backports(place: &Path) -> Result<Self, String> {
         let mirror = mirror();
         Self::start(place, &format!("deb [signed-by={KEYRING}] {mirror} trixie-backports main\n"))
+    }
+
+    /// Knows what this very release has, with its updates.
+    pub(crate) fn with_this_release(place: &Path) -> Result<Self, String> {
+        let release =
+            std::fs::read_to_string("/etc/os-release").map_err(|error| format!("/etc/os-release: {error}"))?;
+        let name = release.lines().find_map(|line| line.strip_prefix("VERSION_CODENAME="));
+        let name = name.ok_or("/etc/os-release has no VERSION_CODENAME")?;
+        let mirror = mirror();
+        let suites = [(mirror.clone(), name.to_owned()), (mirror + "-security", format!("{name}-security"))];
+        let sources = suites.map(|(mirror, suite)| format!("deb [signed-by={KEYRING}] {mirror} {suite} main\n"));
+        Self::start(place, &sources.concat())
+    }
+
+    /// The first of the packages that a package depends on whose name begins like this.
+    pub(crate) fn dependency(&self, package: &str, beginning: &str) -> Result<String, String> {
+        let list = output(self.command("apt-cache").args(["depends", "--important", package]))?;
+        let mut names = list.lines().filter_map(|line| line.trim().strip_prefix("Depends: "));
+        let name = names.find(|name| name.starts_with(beginning));
+        name.map(str::to_owned).ok_or_else(|| format!("{package} depends on no {beginning}…"))
+    }
+
+    /// The newest version of a package.
+    pub(crate) fn newest(&self, package: &str) -> Result<String, String> {
+        let table = output(self.command("apt-cache").args(["madison", package]))?;
+        let version = table.lines().find_map(|line| line.split('|').nth(1));
+        version.map(|version| version.trim().to_owned()).ok_or_else(|| format!("Debian has no {package} here"))
     }
 
     fn start(place: &Path, sources: &str) -> Result<Self, String> {
@@ -65,7 +91,7 @@ impl Apt {
         Ok((*found).to_owned())
     }
 
-    /// Fetches a package and unpacks these of its files.
+    /// Fetches a package and unpacks these of its files; all of them if none is named.
     pub(crate) fn unpack(&self, package: &str, to: &Path, files: &[&str]) -> Result<(), String> {
         let folder = self.place.join("packages");
         let _ = std::fs::remove_dir_all(&folder);
@@ -79,7 +105,12 @@ impl Apt {
         extract.arg("--fsys-tarfile").arg(&archive).stdout(std::fs::File::create(&tar).map_err(problem)?);
         crate::build::run(&mut extract)?;
         std::fs::create_dir_all(to).map_err(problem)?;
-        output(Command::new("tar").arg("-x").arg("-f").arg(&tar).arg("-C").arg(to).arg("--wildcards").args(files))?;
+        let mut extract = Command::new("tar");
+        extract.arg("-x").arg("-f").arg(&tar).arg("-C").arg(to);
+        if !files.is_empty() {
+            extract.arg("--wildcards").args(files);
+        }
+        output(&mut extract)?;
         std::fs::remove_dir_all(&folder).map_err(problem)
     }
 }
@@ -91,9 +122,4 @@ fn mirror() -> String {
     let targets = targets.unwrap_or_default();
     let mirror = targets.lines().map(|line| line.trim_end_matches('/')).find(|line| line.ends_with("/debian"));
     mirror.unwrap_or(MIRROR).to_owned()
-}
-
-/// A compiler of Debian's, which builds browsers and knows wasm.
-pub(crate) fn rust_web(_root: &Path) -> Result<Toolchain, String> {
-    Err("todo".to_owned())
 }

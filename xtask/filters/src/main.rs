@@ -6,6 +6,7 @@ mod componentize;
 mod debian;
 mod manifest;
 mod packages;
+mod rust_web;
 mod sources;
 mod sysroot;
 mod toolchain;

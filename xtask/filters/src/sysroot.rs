@@ -25,71 +25,85 @@ codegen-units = 1
 pub(crate) fn from_rust_src(root: &Path) -> Result<Toolchain, String> {
     let rustc_version = rustc_version()?;
     let version = rustc_version.split(' ').nth(1).unwrap_or_default();
-    let place = root.join("target/wasm-std").join(version);
-    let (sysroot, made_of) = (place.join("sysroot"), place.join("made-of"));
-    // Written last, so that what is here without it is half done.
-    let package = match std::fs::read_to_string(&made_of) {
-        Ok(package) => package,
-        Err(_) => {
-            let _ = std::fs::remove_dir_all(&place);
-            let apt = Apt::with_backports(&root.join("target/apt"))?;
-            let package = apt.version_beginning("rust-src", version)?;
-            let package = format!("rust-src={package}");
-            let sources = place.join("src");
-            apt.unpack(&package, &sources, &["./usr/src/*/library"])?;
-            build(&library_in(&sources)?, &place, &sysroot)?;
-            std::fs::write(&made_of, &package).map_err(|error| format!("{}: {error}", made_of.display()))?;
-            package
-        }
-    };
-    let mut flag = OsString::from("--sysroot=");
-    flag.push(&sysroot);
+    let place = Place(root.join("target/wasm-std").join(version));
+    let made_of = place.once(|| {
+        let apt = Apt::with_backports(&root.join("target/apt"))?;
+        let package = format!("rust-src={}", apt.version_beginning("rust-src", version)?);
+        apt.unpack(&package, &place.sources(), &["./usr/src/*/library"])?;
+        build(&place, &[])?;
+        Ok(package)
+    })?;
     Ok(Toolchain {
         rustc_version,
-        std: format!("Debian's {package}"),
-        flags: vec![flag],
-        cargo_arguments: Vec::new(),
+        std: format!("Debian's {made_of}"),
+        flags: vec![place.sysroot_flag()],
         environment: Vec::new(),
     })
 }
 
+/// Where something is unpacked and built.
+pub(crate) struct Place(pub(crate) PathBuf);
+
+impl Place {
+    /// What was unpacked.
+    pub(crate) fn sources(&self) -> PathBuf {
+        self.0.join("src")
+    }
+
+    fn sysroot(&self) -> PathBuf {
+        self.0.join("sysroot")
+    }
+
+    /// For rustc.
+    pub(crate) fn sysroot_flag(&self) -> OsString {
+        let mut flag = OsString::from("--sysroot=");
+        flag.push(self.sysroot());
+        flag
+    }
+
+    /// Makes what belongs here, unless it was made before, and gives what it was made of.
+    pub(crate) fn once(&self, make: impl FnOnce() -> Result<String, String>) -> Result<String, String> {
+        let note = self.0.join("made-of");
+        if let Ok(made_of) = std::fs::read_to_string(&note) {
+            return Ok(made_of);
+        }
+        // The note is written last: what is here without it is half done.
+        let _ = std::fs::remove_dir_all(&self.0);
+        let made_of = make()?;
+        std::fs::write(&note, &made_of).map_err(|error| format!("{}: {error}", note.display()))?;
+        Ok(made_of)
+    }
+}
+
 /// The folder `library` of an unpacked package.
-pub(crate) fn library_in(sources: &Path) -> Result<PathBuf, String> {
+fn library_in(sources: &Path) -> Result<PathBuf, String> {
     let folder = sources.join("usr/src");
     let entries = std::fs::read_dir(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
     let mut libraries = entries.flatten().map(|entry| entry.path().join("library")).filter(|library| library.is_dir());
     libraries.next().ok_or_else(|| format!("there is no library in {}", folder.display()))
 }
 
-/// What makes a stable cargo build std out of these sources, and take its dependencies from beside them.
-pub(crate) fn build_std(library: &Path) -> (Vec<OsString>, Vec<(OsString, OsString)>) {
-    let vendored = format!("source.std-vendored.directory={:?}", library.join("vendor"));
-    let arguments = ["-Zbuild-std=std,panic_abort", "--offline", "--config"].map(OsString::from).to_vec();
-    let replaced = ["source.crates-io.replace-with=\"std-vendored\"", "--config", &vendored].map(OsString::from);
-    let environment = [
-        ("RUSTC_BOOTSTRAP".into(), "1".into()),
-        ("__CARGO_TESTS_ONLY_SRC_ROOT".into(), library.as_os_str().to_owned()),
-    ];
-    (arguments.into_iter().chain(replaced).collect(), environment.to_vec())
-}
-
-fn build(library: &Path, place: &Path, sysroot: &Path) -> Result<(), String> {
-    let probe = place.join("probe");
+/// Makes a stable cargo build std out of the unpacked sources, and take its dependencies from beside them.
+pub(crate) fn build(place: &Place, environment: &[(OsString, OsString)]) -> Result<(), String> {
+    let library = library_in(&place.sources())?;
+    let probe = place.0.join("probe");
     let problem = |error: std::io::Error| format!("{}: {error}", probe.display());
     std::fs::create_dir_all(probe.join("src")).map_err(problem)?;
     std::fs::write(probe.join("Cargo.toml"), PROBE).map_err(problem)?;
     std::fs::write(probe.join("src/lib.rs"), "").map_err(problem)?;
-    let (arguments, environment) = build_std(library);
     let mut flags = OsString::from("-Cembed-bitcode=yes\u{1f}--remap-path-prefix=");
-    flags.push(library);
+    flags.push(&library);
     flags.push("=/rustc/library");
     let mut command = cargo();
-    command.current_dir(&probe).args(["build", "--quiet", "--release", "--target", TARGET]).args(arguments);
-    command.arg("--target-dir").arg(probe.join("target")).envs(environment);
+    command.current_dir(&probe).args(["build", "--quiet", "--release", "--offline", "--target", TARGET]);
+    command.args(["-Zbuild-std=std,panic_abort", "--config", "source.crates-io.replace-with=\"std-vendored\""]);
+    command.arg("--config").arg(format!("source.std-vendored.directory={:?}", library.join("vendor")));
+    command.arg("--target-dir").arg(probe.join("target")).envs(environment.iter().cloned());
+    command.env("RUSTC_BOOTSTRAP", "1").env("__CARGO_TESTS_ONLY_SRC_ROOT", &library);
     command.env("CARGO_ENCODED_RUSTFLAGS", flags).env_remove("RUSTFLAGS");
     run(&mut command)?;
     let built = probe.join("target").join(TARGET).join("release/deps");
-    let libraries = sysroot.join("lib/rustlib").join(TARGET).join("lib");
+    let libraries = place.sysroot().join("lib/rustlib").join(TARGET).join("lib");
     std::fs::create_dir_all(&libraries).map_err(problem)?;
     for file in std::fs::read_dir(&built).map_err(problem)?.flatten() {
         let name = file.file_name().to_string_lossy().into_owned();

@@ -6,7 +6,7 @@ use std::ffi::OsString;
 use std::path::Path;
 use std::process::Command;
 
-use crate::{build, debian, sysroot};
+use crate::{build, rust_web, sysroot};
 
 pub(crate) const TARGET: &str = "wasm32-unknown-unknown";
 
@@ -19,7 +19,6 @@ pub(crate) struct Toolchain {
     /// For rustc.
     pub(crate) flags: Vec<OsString>,
     /// For cargo.
-    pub(crate) cargo_arguments: Vec<OsString>,
     pub(crate) environment: Vec<(OsString, OsString)>,
 }
 
@@ -69,7 +68,7 @@ impl Way {
                 installed()
             }
             Self::RustSrc => sysroot::from_rust_src(root),
-            Self::RustWeb => debian::rust_web(root),
+            Self::RustWeb => rust_web::from_rust_web(root),
         }
     }
 }
@@ -102,7 +101,6 @@ fn installed() -> Result<Toolchain, String> {
         rustc_version: rustc_version()?,
         std: "the toolchain".to_owned(),
         flags: Vec::new(),
-        cargo_arguments: Vec::new(),
         environment: Vec::new(),
     })
 }
