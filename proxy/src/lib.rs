@@ -8,6 +8,8 @@ pub mod wheel;
 
 pub mod dataplane;
 
+pub mod wasm;
+
 pub mod config;
 pub mod shipped;
 pub mod telemetry;

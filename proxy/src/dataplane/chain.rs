@@ -106,8 +106,18 @@ pub struct FilterTimer {
 
 /// Attributes of one session.
 pub const ATTRIBUTES_MAX: usize = 64;
+/// Bytes of an attribute's name.
+pub const ATTRIBUTE_NAME_BYTES_MAX: usize = 256;
+/// Bytes of an attribute's value: a claim, not a document. With [`ATTRIBUTES_MAX`], 272 KiB for a session at the very most.
+pub const ATTRIBUTE_VALUE_BYTES_MAX: usize = 4 * 1024;
 /// Upstream headers of one session.
 pub const UPSTREAM_HEADERS_MAX: usize = 32;
+/// Bytes of such a header's value: as much as most servers take in one line.
+pub const UPSTREAM_HEADER_BYTES_MAX: usize = 8 * 1024;
+/// Subprotocols that a filter may offer, and bytes of each name.
+pub const SUBPROTOCOLS_MAX: usize = 16;
+/// Bytes of a subprotocol's name.
+pub const SUBPROTOCOL_BYTES_MAX: usize = 128;
 /// Timers of one filter for one session.
 pub const TIMERS_MAX: usize = 8;
 

@@ -1,0 +1,31 @@
+//! What all instances of a loaded filter have in common.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::services::FilterServices;
+use super::services::files::Files;
+use crate::dataplane::chain::FilterFailure;
+use crate::dataplane::route::{FailurePolicy, FilterLimits};
+
+/// `configure` reads keys and tables, once an instance; it may take longer than an event, but a worker waits for it.
+pub(super) const CONFIGURE_DEADLINE: Duration = Duration::from_secs(1);
+
+/// See the module.
+pub(super) struct Context {
+    /// The YAML's name of the filter.
+    pub(super) name: Box<str>,
+    /// Its config as JSON.
+    pub(super) config: String,
+    pub(super) limits: FilterLimits,
+    pub(super) policy: FailurePolicy,
+    pub(super) files: Files,
+    pub(super) services: Arc<FilterServices>,
+}
+
+impl Context {
+    /// A failure of this filter, answered by its policy.
+    pub(super) fn failure(&self, cause: impl Into<Box<str>>) -> FilterFailure {
+        FilterFailure { filter: self.name.clone(), cause: cause.into(), policy: self.policy }
+    }
+}

@@ -1,0 +1,23 @@
+//! How wasmtime is set up, and why. One engine serves the process.
+
+use std::num::NonZeroUsize;
+
+use wasmtime::{Config, Engine};
+
+/// Frames of a backtrace that reach a log line.
+pub(super) const BACKTRACE_FRAMES_MAX: usize = 5;
+/// Of a worker's stack, for a filter's own calls. Threads that run filters need twice that.
+const STACK_BYTES_MAX: usize = 512 * 1024;
+
+/// An engine for synchronous components with deadlines.
+pub(super) fn engine() -> wasmtime::Result<Engine> {
+    let mut config = Config::new();
+    config
+        // Calls neither suspend nor overlap. Leaving this on would double what each of them costs.
+        .concurrency_support(false)
+        // A check of one counter at loop heads and function entries: the only way to stop a loop from outside.
+        .epoch_interruption(true)
+        .max_wasm_stack(STACK_BYTES_MAX)
+        .wasm_backtrace_max_frames(NonZeroUsize::new(BACKTRACE_FRAMES_MAX));
+    Engine::new(&config)
+}

@@ -1,0 +1,154 @@
+//! One running instance of a component: its store, its functions, its sessions' slots. When it goes, all of its memory goes.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+use wasmtime::{Store, UpdateDeadline};
+
+use super::abi::{BelayFilter, BelayFilterPre, types};
+use super::answer;
+use super::context::{CONFIGURE_DEADLINE, Context};
+use super::deadline::Ruling;
+use super::failure;
+use super::slots::Slots;
+use super::state::{Phase, State};
+use super::stats::FilterStats;
+use super::ticker::Beat;
+use crate::dataplane::chain::{Call, Subscription};
+use crate::time::Instant;
+
+/// A component that is compiled, checked and linked.
+pub(super) type Program = BelayFilterPre<State>;
+
+/// See the module.
+pub(super) struct Live {
+    pub(super) store: Store<State>,
+    pub(super) guest: BelayFilter,
+    pub(super) slots: Slots,
+    /// No other instance of the process has or had this number: a session's handle of another instance is known as such.
+    pub(super) generation: u32,
+    pub(super) subscription: Subscription,
+    pub(super) hears_close: HearsClose,
+    stats: Arc<FilterStats>,
+}
+
+/// Whether a filter subscribed to the end of sessions.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum HearsClose {
+    Yes,
+    No,
+}
+
+/// Why an instance did not come to be.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum StartError {
+    /// The component's functions are not ours.
+    Mismatch(Box<str>),
+    /// `configure` does not accept the config.
+    Refused(Box<str>),
+    /// It trapped, took too long, or used too much.
+    Failed(Box<str>),
+}
+
+impl StartError {
+    /// On one line.
+    pub(super) fn cause(self) -> Box<str> {
+        match self {
+            Self::Mismatch(cause) | Self::Failed(cause) => cause,
+            Self::Refused(cause) => format!("configure: it no longer accepts its config: {cause}").into(),
+        }
+    }
+}
+
+impl Live {
+    /// Instantiates and configures.
+    pub(super) fn start(
+        program: &Program,
+        context: &Arc<Context>,
+        stats: &Arc<FilterStats>,
+        beat: &Beat,
+        now: Instant,
+    ) -> Result<Self, StartError> {
+        let mut store = Store::new(program.engine(), State::new(context, stats, now));
+        store.limiter(|state| state);
+        store.epoch_deadline_callback(|mut store| {
+            Ok(match store.data_mut().rule() {
+                Ruling::Continue(epochs) => UpdateDeadline::Continue(epochs),
+                Ruling::Stop => UpdateDeadline::Interrupt,
+            })
+        });
+        let epochs = store.data_mut().begin(CONFIGURE_DEADLINE);
+        store.set_epoch_deadline(epochs);
+        beat.begin();
+        let configured =
+            program.instance_pre().instantiate(&mut store).map_err(|error| ("instantiation", error)).and_then(
+                |instance| {
+                    let guest = BelayFilter::new(&mut store, &instance).map_err(|error| (MISMATCH, error))?;
+                    let answer = guest.belay_filter_filter().call_configure(&mut store, &context.config);
+                    answer.map(|answer| (guest, answer)).map_err(|error| ("configure", error))
+                },
+            );
+        beat.end();
+        let (guest, answer) = configured.map_err(|(call, error)| {
+            if call == MISMATCH {
+                return StartError::Mismatch(format!("{error:#}").into());
+            }
+            let deadline_ms = CONFIGURE_DEADLINE.as_millis();
+            StartError::Failed(failure::describe(call, &error, context, &store.data().memory, deadline_ms))
+        })?;
+        let asked = answer.map_err(|text| StartError::Refused(failure::one_line(&text).into()))?;
+        if let Some(what) = store.data_mut().misuse.take() {
+            return Err(StartError::Failed(format!("configure: {what}").into()));
+        }
+        let hears_close = if asked.events.contains(types::Events::CLOSE) { HearsClose::Yes } else { HearsClose::No };
+        Ok(Self {
+            store,
+            guest,
+            slots: Slots::default(),
+            generation: next_generation(),
+            subscription: answer::subscription(asked),
+            hears_close,
+            stats: Arc::clone(stats),
+        })
+    }
+
+    /// A call of this event begins: the session's facts move in.
+    pub(super) fn enter(&mut self, call: &mut Call<'_>, deadline: Duration) {
+        let state = self.store.data_mut();
+        let epochs = state.begin(deadline);
+        state.phase = Phase::Event(call.handshake.session);
+        state.now = call.now;
+        state.position = call.position;
+        std::mem::swap(&mut state.facts, call.facts);
+        self.store.set_epoch_deadline(epochs);
+    }
+
+    /// The call is over: the facts move back. What the filter may not have asked for, if anything.
+    pub(super) fn leave(&mut self, call: &mut Call<'_>) -> Option<Box<str>> {
+        let state = self.store.data_mut();
+        std::mem::swap(&mut state.facts, call.facts);
+        state.misuse.take()
+    }
+}
+
+impl Drop for Live {
+    fn drop(&mut self) {
+        self.stats.sessions.sub(self.slots.taken());
+    }
+}
+
+/// Stands for a call that was not made.
+const MISMATCH: &str = "";
+
+/// Zero is a session that was never opened.
+fn next_generation() -> u32 {
+    static NEXT: AtomicU32 = AtomicU32::new(1);
+    loop {
+        let generation = NEXT.fetch_add(1, Relaxed);
+        if generation != 0 {
+            return generation;
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! What is counted of a filter. Each instance counts for itself, without locked instructions; readers add them up.
+
+use crate::dataplane::chain::{Reaction, Verdict};
+use crate::dataplane::ledger::Counter;
+
+/// One call in so many is timed: reading the clock twice would cost a sixth of a call.
+pub(super) const TIMED_ONE_IN: u64 = 64;
+
+/// One instance's counts, written by its worker alone.
+#[derive(Debug, Default)]
+pub struct FilterStats {
+    /// Calls made into the filter.
+    pub calls: Counter,
+    /// Answers to messages, in the order of [`VERDICTS`].
+    pub verdicts: [Counter; VERDICTS.len()],
+    /// Handshakes that it let in.
+    pub accepted: Counter,
+    /// Handshakes that it refused.
+    pub refused: Counter,
+    /// Answers to other events that said something to the client, or closed its session.
+    pub reactions: Counter,
+    /// Events that ended as the failure policy says, for any of the reasons below.
+    pub failures: Counter,
+    /// Calls that trapped, deadlines included.
+    pub traps: Counter,
+    /// Calls that were stopped at their deadline.
+    pub deadlines: Counter,
+    /// Calls whose answer or requests were not allowed.
+    pub misuses: Counter,
+    /// Events that came while a failed instance was not replaced yet.
+    pub throttled: Counter,
+    /// Instances made in place of failed ones.
+    pub restarts: Counter,
+    /// Lines of the filter's log that were thinned out.
+    pub log_lines_thinned: Counter,
+    /// Calls that were timed, one in 64.
+    pub timed_calls: Counter,
+    /// Nanoseconds that these took together.
+    pub timed_nanos: Counter,
+    /// Sessions that are open in the instance now.
+    pub sessions: Counter,
+    /// Linear memory of the instance now, in bytes.
+    pub memory_bytes: Counter,
+}
+
+/// Names of verdicts, as metrics say them.
+pub const VERDICTS: [&str; 7] = ["continue", "remember", "replace", "reply", "drop", "heartbeat", "close"];
+
+impl FilterStats {
+    /// Adds another instance's counts to these.
+    pub(super) fn absorb(&self, other: &Self) {
+        for (mine, theirs) in self.verdicts.iter().zip(&other.verdicts) {
+            mine.add(theirs.value());
+        }
+        for (mine, theirs) in self.plain().into_iter().zip(other.plain()) {
+            mine.add(theirs.value());
+        }
+    }
+
+    /// The mean time of a call in nanoseconds, from the calls that were timed.
+    pub fn mean_nanos(&self) -> Option<u64> {
+        self.timed_nanos.value().checked_div(self.timed_calls.value())
+    }
+
+    pub(super) fn count_verdict(&self, verdict: &Verdict) {
+        let index = match verdict {
+            Verdict::Continue => 0,
+            Verdict::Remember => 1,
+            Verdict::Replace(_) => 2,
+            Verdict::Reply(_) => 3,
+            Verdict::Drop => 4,
+            Verdict::Heartbeat(_) => 5,
+            Verdict::Close(_) => 6,
+        };
+        self.verdicts[index].add(1);
+    }
+
+    pub(super) fn count_reaction(&self, reaction: &Reaction) {
+        match reaction {
+            Reaction::None => {}
+            Reaction::Send(_) | Reaction::Close(_) => self.reactions.add(1),
+        }
+    }
+
+    fn plain(&self) -> [&Counter; 15] {
+        [
+            &self.calls,
+            &self.accepted,
+            &self.refused,
+            &self.reactions,
+            &self.failures,
+            &self.traps,
+            &self.deadlines,
+            &self.misuses,
+            &self.throttled,
+            &self.restarts,
+            &self.log_lines_thinned,
+            &self.timed_calls,
+            &self.timed_nanos,
+            &self.sessions,
+            &self.memory_bytes,
+        ]
+    }
+}
