@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 /// As much of the answer as is read.
-const ANSWER_BYTES_MAX: u64 = 4 * 1024;
+const ANSWER_BYTES_MAX: usize = 4 * 1024;
 /// How long the answer may take.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -29,9 +29,10 @@ pub(crate) async fn knock(port: u16) -> Option<Heard> {
     let asking = async {
         let mut stream = TcpStream::connect(("127.0.0.1", port)).await?;
         stream.write_all(head.as_bytes()).await?;
-        stream.take(ANSWER_BYTES_MAX).read_to_end(&mut answer).await
+        while !complete(&answer) && answer.len() < ANSWER_BYTES_MAX && stream.read_buf(&mut answer).await? > 0 {}
+        Ok::<(), std::io::Error>(())
     };
-    // A connection that stays open has said what there is to say.
+    // What came until then is what was heard.
     let _ = tokio::time::timeout(PATIENCE, asking).await;
     let answer = String::from_utf8_lossy(&answer);
     let (head, body) = answer.split_once("\r\n\r\n")?;
@@ -39,4 +40,14 @@ pub(crate) async fn knock(port: u16) -> Option<Heard> {
     // What follows a WebSocket's beginning is frames.
     let body = if status.starts_with("101") { "" } else { body.trim() };
     Some(Heard { status: status.to_owned(), body: body.to_owned() })
+}
+
+/// Whether the head and as much of a body as it announces are there.
+fn complete(answer: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(answer);
+    let Some((head, body)) = text.split_once("\r\n\r\n") else { return false };
+    let length = head.lines().filter_map(|line| line.split_once(':')).find_map(|(name, value)| {
+        name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse::<usize>().ok())?
+    });
+    body.len() >= length.unwrap_or(0)
 }

@@ -49,9 +49,18 @@ enum FromClient {
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "lowercase")]
 enum ToClient<'a> {
-    Welcome { name: &'a str, room: &'a str, process: u32, connection: &'a str },
+    Welcome {
+        name: &'a str,
+        room: &'a str,
+        process: u32,
+        connection: &'a str,
+    },
+    /// Heard from which number on the client wants to be told.
+    Telling,
     Said(&'a Said),
-    Refused { why: &'a str },
+    Refused {
+        why: &'a str,
+    },
 }
 
 /// Serves one WebSocket to its end.
@@ -97,6 +106,7 @@ async fn talk(chat: &Chat, socket: &mut Socket, visitor: &Visitor) -> Result<(),
                         if meant == connection {
                             told = Some(number);
                             last.mark_changed();
+                            tell(socket, &ToClient::Telling).await?;
                         }
                     }
                     // A heartbeat that nobody answered before it came here.
