@@ -13,10 +13,11 @@ use ports::Ports;
 use scene::Scene;
 
 const USAGE: &str = "\
-usage: cargo xtask demo [--port PORT] [--fresh]
+usage: cargo xtask demo [--port PORT] [--fresh] [--no-build]
 
   --port PORT  where to open the page (default 8080)
   --fresh      forget what was said in earlier demos
+  --no-build   run what was built before
 ";
 
 /// The port of the page, unless another is asked for.
@@ -24,7 +25,20 @@ const PORT: u16 = 8080;
 
 struct Options {
     port: u16,
-    fresh: bool,
+    journal: Journal,
+    programs: Programs,
+}
+
+/// What was said in earlier demos.
+enum Journal {
+    Kept,
+    Forgotten,
+}
+
+/// What is run.
+enum Programs {
+    BuiltNow,
+    BuiltBefore,
 }
 
 /// Runs the demo until it is interrupted.
@@ -35,9 +49,14 @@ pub(crate) fn run(parser: lexopt::Parser) -> Outcome {
     };
     let interrupted = scene::interrupts()?;
     let ports = Ports::choose(options.port)?;
-    build()?;
+    if let Programs::BuiltNow = options.programs {
+        build()?;
+    }
+    for name in ["belay", "chat"] {
+        require(&workspace::program(name))?;
+    }
     let folder = workspace::target().join("demo").join(options.port.to_string());
-    if options.fresh && folder.exists() {
+    if let (Journal::Forgotten, true) = (options.journal, folder.exists()) {
         std::fs::remove_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
     }
     std::fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
@@ -47,11 +66,12 @@ pub(crate) fn run(parser: lexopt::Parser) -> Outcome {
 fn options(mut parser: lexopt::Parser) -> Result<Option<Options>, lexopt::Error> {
     use lexopt::ValueExt;
 
-    let mut options = Options { port: PORT, fresh: false };
+    let mut options = Options { port: PORT, journal: Journal::Kept, programs: Programs::BuiltNow };
     while let Some(argument) = parser.next()? {
         match argument {
             lexopt::Arg::Long("port") => options.port = parser.value()?.parse()?,
-            lexopt::Arg::Long("fresh") => options.fresh = true,
+            lexopt::Arg::Long("fresh") => options.journal = Journal::Forgotten,
+            lexopt::Arg::Long("no-build") => options.programs = Programs::BuiltBefore,
             lexopt::Arg::Long("help") | lexopt::Arg::Short('h') => return Ok(None),
             _ => return Err(argument.unexpected()),
         }
@@ -84,13 +104,10 @@ fn build() -> Outcome {
     if !status.success() {
         return Err("the build failed; what is missing stands above".into());
     }
-    for name in ["belay", "chat"] {
-        require(&workspace::program(name))?;
-    }
     println!("built in {:.0} s", began.elapsed().as_secs_f64());
     Ok(())
 }
 
 fn require(file: &Path) -> Outcome {
-    if file.exists() { Ok(()) } else { Err(format!("cargo built no {}", file.display())) }
+    if file.exists() { Ok(()) } else { Err(format!("there is no {}", file.display())) }
 }

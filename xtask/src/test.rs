@@ -22,10 +22,12 @@ struct Step {
     run: fn() -> Verdict,
 }
 
-const STEPS: [Step; 6] = [
+const STEPS: [Step; 8] = [
     Step { name: "format", run: format },
     Step { name: "clippy", run: clippy },
+    Step { name: "build", run: build },
     Step { name: "tests", run: tests },
+    Step { name: "filters", run: filters },
     Step { name: "fuzz-targets", run: fuzz_targets },
     Step { name: "browser", run: browser::run },
     Step { name: "licences", run: licences },
@@ -65,6 +67,11 @@ fn clippy() -> Verdict {
     one(workspace::cargo().args(["clippy", "--locked"]).args(everything).args(["--", "--deny", "warnings"]))
 }
 
+/// All that the later steps run, at once, so that nothing is built twice.
+fn build() -> Verdict {
+    one(workspace::cargo().args(["build", "--locked", "--workspace", "--lib", "--bins", "--tests", "--examples"]))
+}
+
 /// Everything that is a Rust test: unit, whole-process and documentation tests, with the tools that some of them talk to.
 fn tests() -> Verdict {
     tools::install();
@@ -87,6 +94,28 @@ fn tests() -> Verdict {
         // Something did not even compile.
         _ if counts.failed == 0 => Verdict::Ran(Counts { failed: 1, ..counts }),
         _ => Verdict::Ran(counts),
+    }
+}
+
+/// The filters that ship are built anew from their sources, and compared. That the sources are those that the components
+/// were made of is one of the tests, and needs no compiler.
+fn filters() -> Verdict {
+    /// How the builder begins to say that it found no compiler.
+    const NO_COMPILER: &str = "filters: no compiler for ";
+
+    let mut cargo = workspace::cargo();
+    cargo.args(["run", "--quiet", "--locked", "--package", "filter-builder", "--", "--check"]);
+    match cargo.stdin(Stdio::null()).stdout(Stdio::inherit()).output() {
+        Ok(output) if output.status.success() => Verdict::passed(),
+        Ok(output) => {
+            let said = String::from_utf8_lossy(&output.stderr);
+            eprint!("{said}");
+            match said.lines().find(|line| line.starts_with(NO_COMPILER)) {
+                Some(_) => Verdict::NotRun("no compiler for wasm32-unknown-unknown could be had, see above".into()),
+                None => Verdict::failed(&output.status.to_string()),
+            }
+        }
+        Err(error) => Verdict::failed(&format!("cannot run cargo: {error}")),
     }
 }
 

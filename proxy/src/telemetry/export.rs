@@ -243,10 +243,12 @@ impl Report {
         if dropped == told || last.is_some_and(|last| now < last + REPORT_EVERY) {
             return;
         }
-        let by_reason = DropReason::ALL.map(|reason| (reason.label(), counts.dropped(reason)));
         tracing::warn!(
             spans = dropped - told,
-            ?by_reason,
+            queue_full_in_all = counts.dropped(DropReason::QueueFull),
+            export_failed_in_all = counts.dropped(DropReason::ExportFailed),
+            kept_limit_in_all = counts.dropped(DropReason::KeptLimit),
+            shutdown_in_all = counts.dropped(DropReason::Shutdown),
             cause = self.cause.as_deref(),
             "spans were dropped since this was last said"
         );

@@ -100,7 +100,8 @@ def serve_grpc(port, seconds):
     trace_service_pb2_grpc.add_TraceServiceServicer_to_server(Grpc(seconds), server)
     port = server.add_insecure_port(f"127.0.0.1:{port}")
     server.start()
-    return port
+    # A gRPC server stops when nobody holds it any more.
+    return port, server
 
 
 def serve_http(port, seconds):
@@ -126,14 +127,15 @@ def serve_http(port, seconds):
 
     server = http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    return server.server_address[1]
+    return server.server_address[1], server
 
 
 def main():
     protocol, port = sys.argv[1], int(sys.argv[2])
     seconds = float(sys.argv[3]) if len(sys.argv) > 3 else 0.0
     serve = {"grpc": serve_grpc, "http": serve_http}[protocol]
-    say({"listening": serve(port, seconds)})
+    port, _server = serve(port, seconds)
+    say({"listening": port})
     sys.stdin.read()
     # Requests that are being kept waiting are not waited for.
     sys.stdout.flush()
