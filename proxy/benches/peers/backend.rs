@@ -41,7 +41,7 @@ pub(crate) fn run(address: SocketAddr) -> Result<()> {
                 continue;
             }
             if event.is_readable() {
-                let read = link.read(&mut scratch, answer_handshake, answer);
+                let read = link.read(&mut scratch, event.into(), answer_handshake, answer);
                 if read.is_err() || link.stage() == Stage::Closed {
                     links.remove(key);
                 }

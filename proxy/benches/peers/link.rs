@@ -26,6 +26,21 @@ pub(crate) enum Stage {
     Closed,
 }
 
+/// How far to read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Until {
+    /// Until the socket is empty.
+    Empty,
+    /// The peer will send no more, and no other event will say so.
+    End,
+}
+
+impl From<&mio::event::Event> for Until {
+    fn from(event: &mio::event::Event) -> Self {
+        if event.is_read_closed() || event.is_error() { Self::End } else { Self::Empty }
+    }
+}
+
 impl Link {
     pub(crate) fn new(stream: TcpStream, role: Role) -> Self {
         let _ = stream.set_nodelay(true);
@@ -62,11 +77,12 @@ impl Link {
         self.write(&pending)
     }
 
-    /// Reads all there is. The head of the handshake is given to `opened`, each later frame to `heard`; what they append to
+    /// Reads all there is, or up to the end. The head of the handshake is given to `opened`, each later frame to `heard`; what they append to
     /// their buffer is written.
     pub(crate) fn read(
         &mut self,
         scratch: &mut Scratch,
+        until: Until,
         opened: impl Fn(&[u8], &mut Vec<u8>) -> Result<()>,
         mut heard: impl FnMut(u8, &[u8], &mut Vec<u8>) -> Result<()>,
     ) -> Result<()> {
@@ -99,7 +115,7 @@ impl Link {
                 self.write(&scratch.output)?;
             }
             // A short read emptied the socket; the next bytes bring a new event.
-            if count < room || self.stage == Stage::Closed {
+            if (count < room && until == Until::Empty) || self.stage == Stage::Closed {
                 return Ok(());
             }
         }

@@ -96,7 +96,7 @@ impl Load {
                     link.flush()?;
                 }
                 if event.is_readable() && link.stage() == Stage::Handshake {
-                    link.read(&mut self.scratch, check_answer, |_, _, _| Ok(()))?;
+                    link.read(&mut self.scratch, event.into(), check_answer, |_, _, _| Ok(()))?;
                     match link.stage() {
                         Stage::Handshake => (),
                         Stage::Open => (*opened, progress) = (*opened + 1, Instant::now()),
@@ -150,8 +150,9 @@ impl Load {
             let Some(link) = &mut self.links[client] else { continue };
             let mut outcome = if event.is_writable() { link.flush() } else { Ok(()) };
             if outcome.is_ok() && event.is_readable() {
-                outcome = link
-                    .read(&mut self.scratch, check_answer, |_, payload, reply| script.heard(client, payload, reply));
+                outcome = link.read(&mut self.scratch, event.into(), check_answer, |_, payload, reply| {
+                    script.heard(client, payload, reply)
+                });
             }
             match outcome {
                 Ok(()) if link.stage() == Stage::Open => (),
