@@ -4,6 +4,7 @@
 
 pub mod metrics;
 
+mod filters;
 mod process;
 mod readiness;
 mod server;
@@ -19,6 +20,7 @@ use tokio::sync::oneshot;
 
 use crate::dataplane::ledger::Counters;
 use crate::telemetry::{LogControl, SpanCounts};
+pub use filters::source as filters;
 pub use metrics::{Family, Kind, Sample, Source};
 pub use readiness::{Phase, Readiness};
 

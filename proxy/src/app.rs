@@ -1,6 +1,7 @@
 //! Puts the rooms together: configuration, telemetry, filters, workers, the admin port, and the signals that end them.
 
 mod files;
+mod filters;
 pub mod workers;
 
 use std::process::ExitCode;
@@ -11,7 +12,8 @@ use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::{error, info};
 
-use self::workers::{FilterMaker, Workers};
+use self::filters::Filters;
+use self::workers::Workers;
 use crate::admin::{self, Admin, Phase, Readiness};
 use crate::config::Config;
 use crate::telemetry::{self, Environment};
@@ -39,6 +41,11 @@ pub fn run(config: Config) -> ExitCode {
     if outcome.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
+/// What `belay check` tries beyond the file itself: every filter is compiled and given its config.
+pub fn check(config: &Config) -> Result<(), Vec<String>> {
+    Filters::load(config).map(drop)
+}
+
 /// Why the process did not come to serve.
 #[derive(Debug, thiserror::Error)]
 enum StartError {
@@ -46,19 +53,21 @@ enum StartError {
     Workers(#[from] workers::StartError),
     #[error("cannot listen on {address} for the admin port: {cause}")]
     Admin { address: std::net::SocketAddr, cause: std::io::Error },
-    #[error("cannot start: {0}")]
+    #[error("{}", .0.join("; "))]
+    Filters(Vec<String>),
+    #[error("{0}")]
     System(#[from] std::io::Error),
 }
 
 fn serve(config: Config, telemetry: &telemetry::Telemetry) -> Result<(), StartError> {
     let count = config.workers.map_or_else(default_workers, usize::from);
+    let filters = Filters::load(&config).map_err(StartError::Filters)?;
     let dataplane = Arc::new(files::within_the_limit(config.dataplane));
-    let filters: FilterMaker = Arc::new(|| Ok(Vec::new()));
     let signals = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let readiness = Readiness::new();
-    let workers = Workers::start(dataplane, count, &filters)?;
+    let workers = Workers::start(dataplane, count, &filters.maker())?;
     let _admin = match config.admin {
-        Some(admin) => Some(start_admin(admin.address, &readiness, &workers, telemetry)?),
+        Some(admin) => Some(start_admin(admin.address, &readiness, &workers, &filters, telemetry)?),
         None => None,
     };
     readiness.set(Phase::Serving);
@@ -77,13 +86,14 @@ fn start_admin(
     address: std::net::SocketAddr,
     readiness: &Readiness,
     workers: &Workers,
+    filters: &Filters,
     telemetry: &telemetry::Telemetry,
 ) -> Result<Admin, StartError> {
     let sources = admin::Sources {
         readiness: readiness.clone(),
         workers: workers.counters.clone(),
         spans: Arc::clone(&telemetry.spans),
-        more: Vec::new(),
+        more: vec![filters.source()],
         log: telemetry.log.clone(),
     };
     let admin = Admin::start(address, sources).map_err(|cause| StartError::Admin { address, cause })?;

@@ -6,5 +6,5 @@ use belay::app;
 use belay::cli::{self, Hooks};
 
 fn main() -> ExitCode {
-    cli::main(&Hooks { run: app::run, check: |_| Ok(()) })
+    cli::main(&Hooks { run: app::run, check: app::check })
 }

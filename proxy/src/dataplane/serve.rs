@@ -35,6 +35,9 @@ use crate::time::Instant;
 /// What we answer with: the forwarder's bodies and texts of our own, or a backend's refusal of a handshake.
 type Body = Either<forward::Body, Incoming>;
 
+/// An answer that ends a handshake. Boxed, as it is rare and large.
+type Refusal = Box<Response<Body>>;
+
 /// The connection's place, until a session takes it along.
 pub type Slot = Rc<Cell<Option<ConnectionSlot>>>;
 
@@ -53,8 +56,12 @@ async fn respond(
     slot: Slot,
     span: &HandshakeSpan,
 ) -> Response<Body> {
-    let host = request.headers().get(HOST).and_then(|host| host.to_str().ok());
     let uri = request.uri();
+    if let Some(refusal) = forward::refuse(request.method(), uri, request.headers()) {
+        worker.counters.handshakes_refused.add(1);
+        return refusal.map(Either::Left);
+    }
+    let host = request.headers().get(HOST).and_then(|host| host.to_str().ok());
     let route = worker.dataplane.routes.find(host, uri.path(), uri.query(), request.headers());
     let Some(route) = route.and_then(|route| worker.route(route)).cloned() else {
         worker.counters.handshakes_refused.add(1);
@@ -71,7 +78,7 @@ async fn respond(
     }
     match open_session(&worker, &route, request, peer, slot, span).await {
         Ok(switching) => switching,
-        Err(refusal) => refusal,
+        Err(refusal) => *refusal,
     }
 }
 
@@ -83,8 +90,8 @@ async fn open_session(
     peer: SocketAddr,
     slot: Slot,
     span: &HandshakeSpan,
-) -> Result<Response<Body>, Response<Body>> {
-    let refused = |response| {
+) -> Result<Response<Body>, Refusal> {
+    let refused = |response: Refusal| {
         worker.counters.handshakes_refused.add(1);
         response
     };
@@ -106,9 +113,9 @@ async fn open_session(
             Ok(Ok(parts)) => {
                 // A copy of its own length: the original keeps hyper's whole read buffer alive.
                 let early = Early { client: Bytes::copy_from_slice(&parts.read_buf), upstream: dialled.early };
+                let Some(slot) = slot.take() else { return };
                 let session = guest.into_session(connecting);
                 let client = parts.io.into_inner();
-                let Some(slot) = slot.take() else { return };
                 tokio::task::spawn_local(Driver::new(worker, session, client, dialled.stream, early, slot));
             }
             // The client left between its request and our answer.
@@ -119,9 +126,9 @@ async fn open_session(
 }
 
 /// RFC 6455, section 4.2.1. Returns the Sec-WebSocket-Accept to answer with.
-fn check_handshake(request: &Request<Incoming>) -> Result<String, Response<Body>> {
+fn check_handshake(request: &Request<Incoming>) -> Result<String, Refusal> {
     let headers = request.headers();
-    let bad = |why: &'static str| plain(StatusCode::BAD_REQUEST, why);
+    let bad = |why: &'static str| Box::new(plain(StatusCode::BAD_REQUEST, why));
     if request.method() != Method::GET || request.version() < Version::HTTP_11 {
         return Err(bad("a WebSocket handshake is a GET of HTTP/1.1\n"));
     }
@@ -133,7 +140,7 @@ fn check_handshake(request: &Request<Incoming>) -> Result<String, Response<Body>
         let mut response = plain(StatusCode::UPGRADE_REQUIRED, "this is a WebSocket of version 13\n");
         response.headers_mut().insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
         response.headers_mut().insert(UPGRADE, HeaderValue::from_static("websocket"));
-        return Err(response);
+        return Err(Box::new(response));
     }
     let mut keys = headers.get_all(SEC_WEBSOCKET_KEY).iter();
     match (keys.next(), keys.next()) {
@@ -197,7 +204,7 @@ impl Guest {
         Self { worker: Rc::clone(worker), route: Rc::clone(route), papers: Some(papers) }
     }
 
-    fn ask_filters(&mut self) -> Result<(), Response<Body>> {
+    fn ask_filters(&mut self) -> Result<(), Refusal> {
         let Some(papers) = &mut self.papers else { return Ok(()) };
         let Admission::Refuse(refusal) = self.route.chain.on_handshake(&mut papers.subject(&self.route)) else {
             return Ok(());
@@ -209,17 +216,17 @@ impl Guest {
                 response.headers_mut().append(name, value);
             }
         }
-        Err(response)
+        Err(Box::new(response))
     }
 
     /// The session's first upstream. A backend that is not there yet is given the route's `connect_timeout` to come.
-    async fn dial(&mut self) -> Result<Dialled, Response<Body>> {
+    async fn dial(&mut self) -> Result<Dialled, Refusal> {
         let backend = &self.route.route.backend;
         let deadline = tokio::time::Instant::now() + backend.connect_timeout;
         let counters = std::sync::Arc::clone(&self.worker.counters);
         let mut attempt = 1;
         loop {
-            let Some(papers) = &mut self.papers else { return Err(plain(StatusCode::INTERNAL_SERVER_ERROR, "")) };
+            let Some(papers) = &mut self.papers else { unreachable!("a guest has papers") };
             let mut request = upstream::request(backend, &papers.handshake, &papers.facts, attempt, Connection::First);
             let connect = Connect::of_session(&self.route.route, &papers.handshake, attempt, Connection::First);
             let span = ConnectSpan::start(&papers.handshake.trace, &connect);
@@ -239,7 +246,7 @@ impl Guest {
             };
             if let DialError::Refused(response) = error {
                 counters.handshakes_refused_upstream.add(1);
-                return Err(pass_back(*response));
+                return Err(Box::new(pass_back(*response)));
             }
             counters.dials_failed.add(1);
             // Filters may count failures; a session that could be closed or told something is not there yet.
@@ -252,7 +259,7 @@ impl Guest {
             }
             debug!(route = %self.route.route.name, %error, "a client finds no backend");
             counters.handshakes_refused.add(1);
-            return Err(no_backend(&self.route.route.name, &error));
+            return Err(Box::new(no_backend(&self.route.route.name, &error)));
         }
     }
 

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use tracing::warn;
+use tracing::debug;
 
 use super::{
     Admission, Call, Facts, Filter, FilterFailure, Handle, Interest, Reaction, Refusal, Subscription, UpstreamEvent,
@@ -239,10 +239,14 @@ impl Chain {
 }
 
 fn noted(failure: FilterFailure) -> FailurePolicy {
-    warn!(filter = %failure.filter, cause = %failure.cause, "a filter failed on an event");
+    // Whoever runs the filter complains aloud, and not for every event.
+    debug!(filter = %failure.filter, cause = %failure.cause, "a filter failed on an event");
     failure.policy
 }
 
 fn unavailable() -> Refusal {
     Refusal { status: 503, headers: Vec::new(), body: "a filter of this route is not available\n".to_owned() }
 }
+
+#[cfg(test)]
+mod tests;

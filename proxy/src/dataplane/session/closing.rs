@@ -249,8 +249,8 @@ impl Core {
         let flow = &cx.counters.to_client;
         flow.held.sub(undelivered);
         flow.lost(loss).add(undelivered);
-        self.to_client.clear(cx.pool, cx.budget);
-        self.to_upstream.clear(cx.pool, cx.budget);
+        self.to_client.clear(cx.pool, cx.budget, &cx.counters.to_client.held_bytes);
+        self.to_upstream.clear(cx.pool, cx.budget, &cx.counters.to_backend.held_bytes);
         self.timers = Default::default();
         self.state = State::Closed;
         cx.counters.sessions_closed.add(1);

@@ -229,7 +229,7 @@ impl Core {
     pub(super) fn stop_holding(&mut self, cx: &mut Context<'_>, loss: LossReason) {
         self.end_holding(cx, HoldOutcome::Lost(loss));
         self.settle_lost(cx, self.sent, loss);
-        std::mem::take(&mut self.to_upstream).clear(cx.pool, cx.budget);
+        self.to_upstream.clear(cx.pool, cx.budget, &cx.counters.to_backend.held_bytes);
         self.state = State::Closing(Closing { loss, client: ClientEnd::Asked, upstream: UpstreamEnd::Gone });
     }
 }

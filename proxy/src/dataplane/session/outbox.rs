@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use crate::dataplane::codec::{self, Opcode, Role};
+use crate::dataplane::ledger::Counter;
 use crate::dataplane::message::CloseReason;
 
 /// See the module.
@@ -54,6 +55,7 @@ struct Frame {
 
 /// Queues that sessions gave back, for the next that needs one. One a worker.
 #[derive(Default)]
+#[expect(clippy::vec_box, reason = "queues are lent as they are: an outbox is one pointer")]
 pub struct Pool(Vec<Box<Queue>>);
 
 /// More idle queues than this are freed: enough for a worker's burst, 2 MiB at most.
@@ -84,11 +86,14 @@ impl Budget {
         self.used.load(Relaxed)
     }
 
-    fn recharge(&self, charged: &mut usize, bytes: usize) {
+    /// Changes what one queue is charged for, here and in its direction's count.
+    fn recharge(&self, charged: &mut usize, bytes: usize, held_bytes: &Counter) {
         if bytes > *charged {
             self.used.fetch_add(bytes - *charged, Relaxed);
+            held_bytes.add((bytes - *charged) as u64);
         } else if bytes < *charged {
             self.used.fetch_sub(*charged - bytes, Relaxed);
+            held_bytes.sub((*charged - bytes) as u64);
         }
         *charged = bytes;
     }
@@ -200,14 +205,14 @@ impl Outbox {
 
     /// To be called when there is nothing more to write at the moment: gives the memory back if nothing is kept, or tells
     /// the budget what is.
-    pub(super) fn settle(&mut self, pool: &mut Pool, budget: &Budget) {
+    pub(super) fn settle(&mut self, pool: &mut Pool, budget: &Budget, held_bytes: &Counter) {
         let Some(queue) = &mut self.0 else { return };
         let kept = queue.bytes.len() - queue.start;
         if kept > 0 {
             queue.compact();
         }
         if kept != queue.charged {
-            budget.recharge(&mut queue.charged, kept);
+            budget.recharge(&mut queue.charged, kept, held_bytes);
         }
         if kept == 0
             && let Some(queue) = self.0.take()
@@ -217,9 +222,9 @@ impl Outbox {
     }
 
     /// Forgets everything.
-    pub(super) fn clear(&mut self, pool: &mut Pool, budget: &Budget) {
+    pub(super) fn clear(&mut self, pool: &mut Pool, budget: &Budget, held_bytes: &Counter) {
         if let Some(mut queue) = self.0.take() {
-            budget.recharge(&mut queue.charged, 0);
+            budget.recharge(&mut queue.charged, 0, held_bytes);
             pool.put(queue);
         }
     }

@@ -8,7 +8,8 @@ use std::time::Duration;
 use self::world::{World, policy};
 use super::*;
 use crate::dataplane::heartbeat::{Answerer, Probe};
-use crate::dataplane::hold::Backoff;
+use crate::dataplane::hold::{Backoff, Unconfirmed};
+use crate::dataplane::message::Message;
 
 #[test]
 fn messages_pass_both_ways() {

@@ -9,6 +9,7 @@ use rand::{Rng, SeedableRng};
 
 use super::world::{World, policy};
 use super::*;
+use crate::dataplane::hold::Unconfirmed;
 
 struct Story {
     world: World,

@@ -8,7 +8,7 @@ use rand::SeedableRng;
 use rand::rngs::SmallRng;
 
 use super::super::*;
-use crate::dataplane::codec::{encode, encode_close};
+use crate::dataplane::codec::{Event, Opcode, encode, encode_close};
 use crate::dataplane::heartbeat::HeartbeatPolicy;
 use crate::dataplane::hold::HoldPolicy;
 use crate::dataplane::route::{Backend, Match, MessageLimits, SlowClient};
@@ -26,7 +26,8 @@ pub(super) fn policy() -> Route {
             stall_timeout: Duration::from_secs(30),
         },
         filters: Vec::new(),
-        heartbeat: HeartbeatPolicy::default(),
+        // Its clients are silent for minutes; the tests of probes ask for them.
+        heartbeat: HeartbeatPolicy { probe: None, ..HeartbeatPolicy::default() },
         hold: HoldPolicy::default(),
         messages: MessageLimits::default(),
         slow_client: SlowClient::default(),

@@ -1,0 +1,248 @@
+//! Chains of filters that are plain Rust: the order they are asked in, and what their answers together mean.
+
+use std::time::Duration;
+
+use super::*;
+use crate::dataplane::chain::FilterFailure;
+use crate::id::SessionId;
+
+/// What each filter was told, in order.
+type Log = Rc<RefCell<Vec<String>>>;
+
+/// Answers everything alike, and notes what it was asked.
+struct Scripted {
+    name: &'static str,
+    log: Log,
+    subscription: Subscription,
+    verdict: Result<Verdict, FailurePolicy>,
+}
+
+impl Scripted {
+    fn note(&self, what: &str) {
+        self.log.borrow_mut().push(format!("{}: {what}", self.name));
+    }
+
+    fn failure(&self, policy: FailurePolicy) -> FilterFailure {
+        FilterFailure { filter: self.name.into(), cause: "told to".into(), policy }
+    }
+}
+
+impl Filter for Scripted {
+    fn name(&self) -> &str {
+        self.name
+    }
+
+    fn subscription(&self) -> Subscription {
+        self.subscription
+    }
+
+    fn on_handshake(&mut self, call: Call<'_>) -> Result<Admission, FilterFailure> {
+        call.handle.generation = 1;
+        self.note("handshake");
+        match &self.verdict {
+            Ok(Verdict::Close(reason)) => {
+                let body = reason.reason.to_string();
+                Ok(Admission::Refuse(Refusal { status: 401, headers: Vec::new(), body }))
+            }
+            Ok(_) => Ok(Admission::Accept),
+            Err(policy) => Err(self.failure(*policy)),
+        }
+    }
+
+    fn on_message(
+        &mut self,
+        _: Call<'_>,
+        _: Direction,
+        _: MessageKind,
+        payload: &[u8],
+    ) -> Result<Verdict, FilterFailure> {
+        self.note(&String::from_utf8_lossy(payload));
+        self.verdict.clone().map_err(|policy| self.failure(policy))
+    }
+
+    fn on_upstream(&mut self, _: Call<'_>, event: UpstreamEvent) -> Result<Reaction, FilterFailure> {
+        self.note(&format!("{event:?}"));
+        self.verdict.clone().map(|_| Reaction::None).map_err(|policy| self.failure(policy))
+    }
+
+    fn on_heartbeat(&mut self, _: Call<'_>, _: Direction) -> Result<Reaction, FilterFailure> {
+        self.note("heartbeat");
+        Ok(Reaction::Send(Message::text("seen")))
+    }
+
+    fn on_timer(&mut self, _: Call<'_>, timer: u32) -> Result<Reaction, FilterFailure> {
+        self.note(&format!("timer {timer}"));
+        self.verdict.clone().map(|_| Reaction::None).map_err(|policy| self.failure(policy))
+    }
+
+    fn on_close(&mut self, _: Call<'_>, reason: &CloseReason) {
+        self.note(&format!("close {}", reason.reason));
+    }
+}
+
+/// A chain, and a session for it.
+struct Bench {
+    chain: Chain,
+    log: Log,
+    handshake: Handshake,
+    facts: Facts,
+    handles: Box<[Handle]>,
+}
+
+const ALL: Subscription = Subscription {
+    to_backend: Interest::Whole,
+    to_client: Interest::Whole,
+    handshake: true,
+    upstream: true,
+    heartbeat: true,
+};
+
+impl Bench {
+    fn of(filters: &[(&'static str, Subscription, Result<Verdict, FailurePolicy>)]) -> Self {
+        let log = Log::default();
+        let filters = filters.iter().map(|(name, subscription, verdict)| {
+            let filter = Scripted { name, log: log.clone(), subscription: *subscription, verdict: verdict.clone() };
+            Rc::new(RefCell::new(Box::new(filter) as Box<dyn Filter>))
+        });
+        let chain = Chain::new(filters.collect());
+        let peer = "127.0.0.1:1".parse().expect("an address");
+        Self {
+            handles: chain.handles(),
+            chain,
+            log,
+            handshake: Handshake::new(SessionId::from(1), peer, "/", std::iter::empty()),
+            facts: Facts::default(),
+        }
+    }
+
+    fn ask<T>(&mut self, ask: impl FnOnce(&Chain, &mut Subject<'_>) -> T) -> T {
+        let mut subject = Subject {
+            now: Instant::ZERO,
+            route: "test",
+            handshake: &self.handshake,
+            facts: &mut self.facts,
+            handles: &mut self.handles,
+        };
+        ask(&self.chain, &mut subject)
+    }
+
+    fn says(&mut self, direction: Direction, text: &str) -> Passage<'static> {
+        match self.ask(|chain, subject| chain.on_message(subject, direction, MessageKind::Text, text.as_bytes())) {
+            Passage::Forward(payload, memory) => Passage::Forward(Cow::Owned(payload.into_owned()), memory),
+            Passage::Reply(message) => Passage::Reply(message),
+            Passage::Drop => Passage::Drop,
+            Passage::Heartbeat(answer) => Passage::Heartbeat(answer),
+            Passage::Close(reason) => Passage::Close(reason),
+        }
+    }
+
+    fn log(&self) -> Vec<String> {
+        self.log.borrow_mut().drain(..).collect()
+    }
+}
+
+fn forwarded(text: &str) -> Passage<'static> {
+    Passage::Forward(Cow::Owned(text.as_bytes().to_vec()), Memory::Forget)
+}
+
+#[test]
+fn filters_are_asked_in_order_towards_the_backend_and_in_reverse_towards_the_client() {
+    let mut bench = Bench::of(&[("a", ALL, Ok(Verdict::Continue)), ("b", ALL, Ok(Verdict::Continue))]);
+    assert_eq!(bench.says(Direction::ToBackend, "up"), forwarded("up"));
+    assert_eq!(bench.log(), ["a: up", "b: up"]);
+    assert_eq!(bench.says(Direction::ToClient, "down"), forwarded("down"));
+    assert_eq!(bench.log(), ["b: down", "a: down"]);
+}
+
+#[test]
+fn a_filter_that_did_not_subscribe_is_not_asked() {
+    let upwards = Subscription { to_backend: Interest::Size, ..Subscription::default() };
+    let mut bench = Bench::of(&[("a", upwards, Ok(Verdict::Drop)), ("b", Subscription::default(), Ok(Verdict::Drop))]);
+    assert!(!bench.chain.listens(Direction::ToClient));
+    assert_eq!(bench.says(Direction::ToClient, "down"), forwarded("down"));
+    assert_eq!(bench.ask(|chain, subject| chain.on_handshake(subject)), Admission::Accept);
+    assert_eq!(bench.log(), Vec::<String>::new());
+    assert_eq!(bench.says(Direction::ToBackend, "up"), Passage::Drop);
+}
+
+#[test]
+fn later_filters_see_the_replacement() {
+    let replace = Ok(Verdict::Replace(b"changed".to_vec()));
+    let mut bench = Bench::of(&[("a", ALL, replace), ("b", ALL, Ok(Verdict::Continue))]);
+    assert_eq!(bench.says(Direction::ToBackend, "up"), forwarded("changed"));
+    assert_eq!(bench.log(), ["a: up", "b: changed"]);
+}
+
+#[test]
+fn the_first_verdict_that_ends_a_message_decides() {
+    let close = CloseReason::new(4001, "no");
+    for (verdict, passage) in [
+        (Verdict::Drop, Passage::Drop),
+        (Verdict::Reply(Message::text("hm")), Passage::Reply(Message::text("hm"))),
+        (Verdict::Heartbeat(None), Passage::Heartbeat(None)),
+        (Verdict::Close(close.clone()), Passage::Close(close)),
+    ] {
+        let mut bench = Bench::of(&[("a", ALL, Ok(verdict)), ("b", ALL, Ok(Verdict::Continue))]);
+        assert_eq!(bench.says(Direction::ToBackend, "up"), passage);
+        assert_eq!(bench.log(), ["a: up"]);
+    }
+}
+
+#[test]
+fn a_message_that_is_to_be_remembered_still_passes_the_later_filters() {
+    let mut bench = Bench::of(&[("a", ALL, Ok(Verdict::Remember)), ("b", ALL, Ok(Verdict::Continue))]);
+    let passage = bench.says(Direction::ToBackend, "login");
+    assert_eq!(passage, Passage::Forward(Cow::Borrowed(b"login"), Memory::Remember));
+    assert_eq!(bench.log(), ["a: login", "b: login"]);
+}
+
+#[test]
+fn a_failure_is_answered_as_the_policy_says() {
+    let mut bench = Bench::of(&[("a", ALL, Err(FailurePolicy::Allow)), ("b", ALL, Ok(Verdict::Continue))]);
+    assert_eq!(bench.says(Direction::ToBackend, "up"), forwarded("up"));
+    assert_eq!(bench.ask(|chain, subject| chain.on_handshake(subject)), Admission::Accept);
+    assert_eq!(bench.ask(|chain, subject| chain.on_timer(subject, 0, 1)), Reaction::None);
+
+    let mut bench = Bench::of(&[("a", ALL, Err(FailurePolicy::Deny)), ("b", ALL, Ok(Verdict::Continue))]);
+    let failed = CloseReason::new(1011, "filter failed");
+    assert_eq!(bench.says(Direction::ToBackend, "up"), Passage::Close(failed.clone()));
+    assert!(matches!(
+        bench.ask(|chain, subject| chain.on_handshake(subject)),
+        Admission::Refuse(Refusal { status: 503, .. })
+    ));
+    assert_eq!(bench.ask(|chain, subject| chain.on_timer(subject, 0, 1)), Reaction::Close(failed));
+}
+
+#[test]
+fn the_first_refusal_is_the_answer_and_nobody_else_is_asked() {
+    let refuse = Ok(Verdict::Close(CloseReason::new(4001, "no token")));
+    let mut bench = Bench::of(&[("a", ALL, refuse), ("b", ALL, Ok(Verdict::Continue))]);
+    let Admission::Refuse(refusal) = bench.ask(|chain, subject| chain.on_handshake(subject)) else {
+        panic!("it was let in");
+    };
+    assert_eq!((refusal.status, &*refusal.body), (401, "no token"));
+    assert_eq!(bench.log(), ["a: handshake"]);
+}
+
+#[test]
+fn only_filters_that_know_the_session_hear_of_its_end() {
+    let upwards = Subscription { to_backend: Interest::Size, ..Subscription::default() };
+    let mut bench = Bench::of(&[("a", ALL, Ok(Verdict::Continue)), ("b", upwards, Ok(Verdict::Continue))]);
+    bench.ask(|chain, subject| chain.on_handshake(subject));
+    bench.log();
+    bench.ask(|chain, subject| chain.on_close(subject, &CloseReason::new(1000, "bye")));
+    assert_eq!(bench.log(), ["a: close bye"]);
+}
+
+#[test]
+fn every_reaction_is_handed_over() {
+    let mut bench = Bench::of(&[("a", ALL, Ok(Verdict::Continue)), ("b", ALL, Err(FailurePolicy::Deny))]);
+    let mut reactions = Vec::new();
+    bench.ask(|chain, subject| chain.on_heartbeat(subject, Direction::ToBackend, |r| reactions.push(r)));
+    assert_eq!(reactions, [Reaction::Send(Message::text("seen")), Reaction::Send(Message::text("seen"))]);
+    reactions.clear();
+    let event = UpstreamEvent::Latency(Duration::from_millis(3));
+    bench.ask(|chain, subject| chain.on_upstream(subject, event, |r| reactions.push(r)));
+    // A failure on what is no message costs nothing.
+    assert_eq!(reactions, [Reaction::None, Reaction::None]);
+}

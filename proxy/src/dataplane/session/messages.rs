@@ -1,0 +1,173 @@
+//! Messages and pings on their way through a session, in both directions: heartbeats, filters, and the queue for the other
+//! end. Close frames are [`super::closing`]'s.
+
+use tracing::debug;
+
+use super::outbox::{Origin, Retention};
+use super::proof::PING_MARK;
+use super::timers::Timer;
+use super::{Context, Core, State};
+use crate::dataplane::chain::{Memory, Passage};
+use crate::dataplane::codec::{Event, Opcode, Role};
+use crate::dataplane::heartbeat::PingPolicy;
+use crate::dataplane::ledger::LossReason;
+use crate::dataplane::message::{CloseReason, Direction, Message, MessageKind};
+
+impl Core {
+    pub(super) fn on_client_event(&mut self, cx: &mut Context<'_>, event: Event<'_>) {
+        match event {
+            Event::Message { kind, payload } => self.on_client_message(cx, kind, &payload),
+            Event::Ping(payload) => match (self.route.route.heartbeat.websocket, &self.state) {
+                (PingPolicy::PassOn, State::Bound(_)) => {
+                    self.to_upstream.push(cx.pool, Role::Client, Opcode::Ping, &payload, Origin::Ours);
+                }
+                _ => {
+                    self.to_client.push(cx.pool, Role::Server, Opcode::Pong, &payload, Origin::Ours);
+                    self.on_heartbeat_answered(cx, Direction::ToBackend);
+                }
+            },
+            Event::Pong(payload) => {
+                let ours = payload.starts_with(PING_MARK);
+                if self.route.route.heartbeat.websocket == PingPolicy::PassOn
+                    && !ours
+                    && matches!(self.state, State::Bound(_))
+                {
+                    self.to_upstream.push(cx.pool, Role::Client, Opcode::Pong, &payload, Origin::Ours);
+                }
+            }
+            Event::Close(reason) => self.on_client_close(cx, reason),
+        }
+    }
+
+    pub(super) fn on_client_message(&mut self, cx: &mut Context<'_>, kind: MessageKind, payload: &[u8]) {
+        let answer = self.route.route.heartbeat.answer.iter().find_map(|answerer| answerer.answer(payload));
+        if let Some(answer) = answer {
+            self.tell_client(cx, &answer);
+            return self.on_heartbeat_answered(cx, Direction::ToBackend);
+        }
+        let flow = &cx.counters.to_backend;
+        flow.accepted.add(1);
+        flow.accepted_bytes.add(payload.len() as u64);
+        if let State::Closing(closing) = &self.state {
+            // The session was ended before this arrived; the close code has told the client.
+            return flow.lost(closing.loss).add(1);
+        }
+        let passage = if self.has_onlookers(Direction::ToBackend) {
+            self.ask_chain(cx, |chain, subject| chain.on_message(subject, Direction::ToBackend, kind, payload))
+        } else {
+            Passage::Forward(payload.into(), Memory::Forget)
+        };
+        match passage {
+            Passage::Forward(payload, memory) => self.send_upstream(cx, kind, &payload, memory),
+            Passage::Reply(answer) => {
+                flow.consumed.add(1);
+                self.tell_client(cx, &answer);
+            }
+            Passage::Drop => flow.consumed.add(1),
+            Passage::Heartbeat(answer) => {
+                flow.consumed.add(1);
+                if let Some(answer) = answer {
+                    self.tell_client(cx, &answer);
+                }
+                self.on_heartbeat_answered(cx, Direction::ToBackend);
+            }
+            Passage::Close(reason) => {
+                flow.lost(LossReason::FilterClosed).add(1);
+                self.close(cx, reason, LossReason::FilterClosed);
+            }
+        }
+    }
+
+    /// Puts a client's message on its way, or keeps it while there is no way.
+    pub(super) fn send_upstream(&mut self, cx: &mut Context<'_>, kind: MessageKind, payload: &[u8], memory: Memory) {
+        if let State::Holding(_) = self.state
+            && let Err(loss) = self.room_to_hold(cx, payload.len())
+        {
+            cx.counters.to_backend.lost(loss).add(1);
+            let reason = CloseReason::new(self.route.route.hold.close_code, "no backend, and too much to hold");
+            return self.close(cx, reason, loss);
+        }
+        let policy = &self.route.route.hold.replay;
+        if (memory == Memory::Remember || self.sent < u64::from(policy.first))
+            && self.remembered.get_or_insert_default().push(policy, self.sent, kind, payload).is_err()
+        {
+            debug!(session = %self.handshake.session, bytes_max = policy.bytes_max, "a message was too large to replay");
+        }
+        self.to_upstream.push(cx.pool, Role::Client, kind.into(), payload, Origin::Message);
+        self.sent += 1;
+        cx.counters.to_backend.held.add(1);
+    }
+
+    pub(super) fn on_upstream_event(&mut self, cx: &mut Context<'_>, event: Event<'_>) {
+        match event {
+            Event::Message { kind, payload } => self.on_upstream_message(cx, kind, &payload),
+            Event::Ping(payload) => match self.route.route.heartbeat.websocket {
+                PingPolicy::PassOn => {
+                    self.to_client.push(cx.pool, Role::Server, Opcode::Ping, &payload, Origin::Ours);
+                }
+                PingPolicy::Answer => {
+                    self.to_upstream.push(cx.pool, Role::Client, Opcode::Pong, &payload, Origin::Ours);
+                    cx.counters.upstream_pings_answered.add(1);
+                }
+            },
+            Event::Pong(payload) => match payload.split_first_chunk() {
+                Some((PING_MARK, covers)) => self.on_proof(cx, covers),
+                _ if self.route.route.heartbeat.websocket == PingPolicy::PassOn => {
+                    self.to_client.push(cx.pool, Role::Server, Opcode::Pong, &payload, Origin::Ours);
+                }
+                _ => {}
+            },
+            Event::Close(reason) => self.on_upstream_close(cx, reason),
+        }
+    }
+
+    pub(super) fn on_upstream_message(&mut self, cx: &mut Context<'_>, kind: MessageKind, payload: &[u8]) {
+        let flow = &cx.counters.to_client;
+        flow.accepted.add(1);
+        flow.accepted_bytes.add(payload.len() as u64);
+        if let State::Bound(bound) = &mut self.state
+            && bound.swallow > 0
+        {
+            bound.swallow -= 1;
+            return flow.consumed.add(1);
+        }
+        if let State::Closing(closing) = &self.state
+            && !closing.client_still_reads()
+        {
+            return flow.lost(closing.loss).add(1);
+        }
+        let passage = if self.has_onlookers(Direction::ToClient) {
+            self.ask_chain(cx, |chain, subject| chain.on_message(subject, Direction::ToClient, kind, payload))
+        } else {
+            Passage::Forward(payload.into(), Memory::Forget)
+        };
+        match passage {
+            Passage::Forward(payload, _) => {
+                self.to_client.push(cx.pool, Role::Server, kind.into(), &payload, Origin::Message);
+                flow.held.add(1);
+            }
+            Passage::Reply(answer) | Passage::Heartbeat(Some(answer)) => {
+                flow.consumed.add(1);
+                self.to_upstream.push(cx.pool, Role::Client, answer.kind.into(), &answer.payload, Origin::Ours);
+            }
+            Passage::Drop | Passage::Heartbeat(None) => flow.consumed.add(1),
+            Passage::Close(reason) => {
+                flow.lost(LossReason::FilterClosed).add(1);
+                self.close(cx, reason, LossReason::FilterClosed);
+            }
+        }
+    }
+
+    pub(super) fn on_client_written(&mut self, cx: &mut Context<'_>, bytes: usize) {
+        let messages = self.to_client.written(bytes, Retention::UntilWritten);
+        let flow = &cx.counters.to_client;
+        flow.held.sub(messages);
+        flow.delivered.add(messages);
+        self.timers.clear(Timer::ClientStalled);
+    }
+
+    /// Sends the client a message of our own.
+    pub(super) fn tell_client(&mut self, cx: &mut Context<'_>, message: &Message) {
+        self.to_client.push(cx.pool, Role::Server, message.kind.into(), &message.payload, Origin::Ours);
+    }
+}
