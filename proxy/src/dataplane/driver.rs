@@ -14,7 +14,7 @@ use tokio::net::TcpStream;
 use tracing::debug;
 
 use super::listener::ConnectionSlot;
-use super::session::{DialFailure, Session, UpstreamWish};
+use super::session::{DialFailure, Ending, Session, UpstreamWish};
 use super::trace::{Connect, ConnectSpan};
 use super::upstream::{self, Connection, DialError, Dialled};
 use super::worker::{Command, SessionKey, Worker};
@@ -150,12 +150,12 @@ impl Driver {
         let Self { worker, session, client, .. } = self;
         worker.with_scratch(|scratch| match poll_read(client, cx, scratch) {
             Poll::Pending => Progress::None,
-            Poll::Ready(Some(bytes)) => {
+            Poll::Ready(Ok(bytes)) => {
                 worker.with_context(now, |context| session.handle_client_bytes(context, bytes));
                 Progress::Made
             }
-            Poll::Ready(None) if session.client_is_done() => Progress::None,
-            Poll::Ready(None) => {
+            Poll::Ready(Err(_)) if session.client_is_done() => Progress::None,
+            Poll::Ready(Err(_)) => {
                 worker.with_context(now, |context| session.handle_client_gone(context));
                 Progress::Made
             }
@@ -169,12 +169,12 @@ impl Driver {
         }
         worker.with_scratch(|scratch| match poll_read(stream, cx, scratch) {
             Poll::Pending => Progress::None,
-            Poll::Ready(Some(bytes)) => {
+            Poll::Ready(Ok(bytes)) => {
                 worker.with_context(now, |context| session.handle_upstream_bytes(context, bytes));
                 Progress::Made
             }
-            Poll::Ready(None) => {
-                worker.with_context(now, |context| session.handle_upstream_gone(context));
+            Poll::Ready(Err(ending)) => {
+                worker.with_context(now, |context| session.handle_upstream_gone(context, ending));
                 Progress::Made
             }
         })
@@ -203,7 +203,7 @@ impl Driver {
             let Poll::Ready(written) = Pin::new(stream).poll_write(cx, self.session.upstream_output()) else { break };
             self.worker.with_context(now, |context| match written {
                 Ok(bytes) if bytes > 0 => self.session.handle_upstream_written(context, bytes),
-                _ => self.session.handle_upstream_gone(context),
+                _ => self.session.handle_upstream_gone(context, Ending::Broken),
             });
             progress = Progress::Made;
         }
@@ -295,14 +295,19 @@ impl Drop for Driver {
     }
 }
 
-/// Reads into `buffer`. Nothing more will come after `None`.
-fn poll_read<'a>(stream: &mut TcpStream, cx: &mut TaskContext<'_>, buffer: &'a mut [u8]) -> Poll<Option<&'a mut [u8]>> {
+/// Reads into `buffer`. After an ending nothing more will come.
+fn poll_read<'a>(
+    stream: &mut TcpStream,
+    cx: &mut TaskContext<'_>,
+    buffer: &'a mut [u8],
+) -> Poll<Result<&'a mut [u8], Ending>> {
     let mut into = ReadBuf::new(buffer);
     let outcome = ready!(Pin::new(stream).poll_read(cx, &mut into));
     let read = into.filled().len();
     Poll::Ready(match outcome {
-        Ok(()) if read > 0 => Some(&mut buffer[..read]),
-        _ => None,
+        Ok(()) if read > 0 => Ok(&mut buffer[..read]),
+        Ok(()) => Err(Ending::Eof),
+        Err(_) => Err(Ending::Broken),
     })
 }
 

@@ -116,6 +116,15 @@ pub enum UpstreamWish {
     Drop,
 }
 
+/// How a connection ended below the WebSocket protocol.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Ending {
+    /// The other side closed it.
+    Eof,
+    /// It was reset, or timed out.
+    Broken,
+}
+
 /// Why an attempt to connect failed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum DialFailure {
@@ -193,9 +202,9 @@ impl Session {
         self.core.on_client_gone(cx);
     }
 
-    /// The upstream's connection ended, or broke.
-    pub fn handle_upstream_gone(&mut self, cx: &mut Context<'_>) {
-        self.core.on_upstream_gone(cx);
+    /// The upstream's connection is over.
+    pub fn handle_upstream_gone(&mut self, cx: &mut Context<'_>, ending: Ending) {
+        self.core.on_upstream_gone(cx, ending);
     }
 
     /// The driver has begun to dial, as [`Session::upstream_wish`] asked.

@@ -4,7 +4,7 @@
 use tracing::debug;
 
 use super::timers::Timer;
-use super::{CLOSE_TIMEOUT, Context, Core, State, UpstreamWish};
+use super::{CLOSE_TIMEOUT, Context, Core, Ending, State, UpstreamWish};
 use crate::dataplane::codec::{ProtocolError, Role};
 use crate::dataplane::ledger::LossReason;
 use crate::dataplane::message::CloseReason;
@@ -187,7 +187,7 @@ impl Core {
                 self.to_client.push_close(cx.pool, Role::Server, &told);
                 self.begin_closing(cx, LossReason::BackendClosed, ClientEnd::Asked, UpstreamEnd::Draining);
             }
-            _ => self.on_upstream_gone(cx),
+            _ => self.on_upstream_gone(cx, Ending::Broken),
         }
     }
 

@@ -6,7 +6,7 @@ use super::holding::Redial;
 use super::outbox::Origin;
 use super::proof::PING_MARK;
 use super::timers::Timer;
-use super::{Context, Core, State};
+use super::{Context, Core, Ending, State};
 use crate::dataplane::codec::{Opcode, Role};
 use crate::dataplane::ledger::LossReason;
 use crate::time::Instant;
@@ -32,7 +32,7 @@ impl Core {
                 cx.counters.clients_misbehaved.add(1);
                 self.end(cx, LossReason::SlowClient);
             }
-            Timer::UpstreamStalled => self.on_upstream_gone(cx),
+            Timer::UpstreamStalled => self.on_upstream_gone(cx, Ending::Broken),
             Timer::CloseEnds => self.on_close_timeout(cx),
         }
     }

@@ -9,7 +9,7 @@ use tracing::debug;
 
 use super::closing::{ClientEnd, Closing, UpstreamEnd};
 use super::timers::Timer;
-use super::{Bound, Context, Core, DialFailure, Proof, STABLE_AFTER, State, UpstreamWish};
+use super::{Bound, Context, Core, DialFailure, Ending, Proof, STABLE_AFTER, State, UpstreamWish};
 use crate::dataplane::chain::UpstreamEvent;
 use crate::dataplane::hold::{Backoff, Unconfirmed};
 use crate::dataplane::ledger::LossReason;
@@ -49,14 +49,19 @@ impl Holding {
 }
 
 impl Core {
-    pub(super) fn on_upstream_gone(&mut self, cx: &mut Context<'_>) {
+    pub(super) fn on_upstream_gone(&mut self, cx: &mut Context<'_>, ending: Ending) {
         match &mut self.state {
             // Bound => (Holding | Closing)
             State::Bound(_) => self.on_upstream_lost(cx, 1006),
             // Closing => (Closing | Closed)
             State::Closing(closing) => {
                 closing.upstream = UpstreamEnd::Gone;
-                self.settle_lost(cx, self.written(), LossReason::Unconfirmed);
+                match ending {
+                    // Many a backend ends its connection without answering a close frame; it would have been reset if
+                    // something had not been read.
+                    Ending::Eof => self.settle_delivered(cx, self.written()),
+                    Ending::Broken => self.settle_lost(cx, self.written(), LossReason::Unconfirmed),
+                }
                 self.settle_closing(cx);
             }
             State::Holding(_) | State::Closed => {}

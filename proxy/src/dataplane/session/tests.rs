@@ -119,6 +119,18 @@ fn a_backend_that_does_not_answer_a_close_holds_nobody_up() {
 }
 
 #[test]
+fn a_backend_that_answers_a_close_by_hanging_up_has_read_what_came_before() {
+    let mut world = World::new(policy());
+    world.client_says("bye");
+    world.client_closes(1000);
+    world.backend_hangs_up();
+    assert_eq!(world.client_closed(), Some(CloseReason::new(1000, "")));
+    assert_eq!(world.counters.to_backend.delivered.value(), 1);
+    assert!(world.session.is_closed());
+    world.assert_balanced();
+}
+
+#[test]
 fn patience_ends_with_the_configured_code() {
     let mut world = World::new(policy());
     world.kill_backend();

@@ -235,8 +235,14 @@ impl World {
         self.settle();
     }
 
+    /// It closes its connection without a close frame.
+    pub(super) fn backend_hangs_up(&mut self) {
+        self.act(|session, cx| session.handle_upstream_gone(cx, Ending::Eof));
+        self.settle();
+    }
+
     pub(super) fn kill_backend_unwritten(&mut self) {
-        self.act(|session, cx| session.handle_upstream_gone(cx));
+        self.act(|session, cx| session.handle_upstream_gone(cx, Ending::Broken));
     }
 
     /// Lets time pass until the session dials, and answers.
