@@ -140,9 +140,18 @@ impl CircuitBreaker {
 }
 
 /// Tells the breaker what came of something. One whose open time is over learns from any result, be it a redial's or a
-/// heartbeat's that nobody asked leave for: else it would stay open where nothing else happens.
+/// heartbeat's that nobody asked leave for: else it would stay open where nothing else happens. It hears of results only once
+/// somebody has asked, so this asks; a place that is taken too much is given back by the host.
 fn report(breaker: Breaker, result: impl FnOnce(Breaker)) {
-    if breaker.state() != State::Open || breaker.admit().is_ok() {
+    let learns = match breaker.state() {
+        State::Closed => true,
+        State::Open => breaker.admit().is_ok(),
+        State::HalfOpen => {
+            let _ = breaker.admit();
+            true
+        }
+    };
+    if learns {
         result(breaker);
     }
 }

@@ -114,11 +114,8 @@ impl Breaker {
     fn result(&mut self, outcome: Outcome, now_ms: u64) {
         let Settings { window_ms, results_min, failure_percent, open_ms, probes, .. } = self.settings;
         match &mut self.phase {
-            Phase::Open { until_ms } if now_ms < *until_ms => {}
-            Phase::Open { .. } => {
-                self.phase = Phase::HalfOpen { places: Vec::new(), successes: 0 };
-                self.result(outcome, now_ms);
-            }
+            // Also when its time is over: only who asks makes it half-open.
+            Phase::Open { .. } => {}
             Phase::Closed { results } => {
                 results.push_back((now_ms, outcome));
                 while results.front().is_some_and(|(at_ms, _)| at_ms + window_ms <= now_ms) {
