@@ -10,8 +10,12 @@ use std::net::SocketAddr;
 use common::backend::Backend;
 use common::belay::{Belay, http_get, route_to};
 use common::{client, ports};
+use futures_util::SinkExt;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
 /// A backend that answers every request with these bytes.
 async fn answering(answer: &'static str) -> SocketAddr {
@@ -194,4 +198,29 @@ async fn a_plain_request_goes_to_the_backend_too() {
     let backend = answering("HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhello").await;
     let belay = Belay::in_front_of(backend, "").await;
     assert_eq!(http_get(belay.address, "/page").await.unwrap(), (200, "hello".to_owned()));
+}
+
+#[tokio::test]
+async fn a_backend_that_says_it_restarts_gets_its_close_answered() {
+    let mut backend = Backend::start().await;
+    let belay = Belay::in_front_of(backend.address, "").await;
+    let mut client = client::connect(belay.address, "/").await;
+    let mut first = backend.accept().await;
+    let restart = CloseFrame { code: CloseCode::Restart, reason: "deploy".into() };
+    first.ws.send(Message::Close(Some(restart))).await.unwrap();
+    assert_eq!(client::closed(&mut first.ws).await.map(|(code, _)| code), Some(1012));
+    let mut second = backend.accept().await;
+    client.send("still here".into()).await.unwrap();
+    assert_eq!(second.text().await, "still here");
+}
+
+#[tokio::test]
+async fn filters_that_guard_a_routes_handshakes_guard_its_plain_requests_too() {
+    let backend = answering("HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhello").await;
+    let yaml = route_to(backend, "    filters: [auth]\n").replace(
+        "routes:",
+        "filters: { auth: { use: auth-jwt, config: { token: [{ query: token }], keys: [{ secret: a-secret-of-32-bytes-at-the-least }] } } }\nroutes:",
+    );
+    let belay = Belay::start(&yaml).await;
+    assert_eq!(http_get(belay.address, "/page").await.unwrap().0, 401);
 }

@@ -213,10 +213,12 @@ impl Driver {
     fn grant_upstream_wish(&mut self, now: Instant, key: SessionKey, steps: [Progress; 7]) -> Progress {
         match (self.session.upstream_wish(), &self.upstream) {
             (UpstreamWish::Dial, _) => {
+                self.say_farewell();
                 self.start_dialling(now);
                 return Progress::Made;
             }
             (UpstreamWish::Drop, Upstream::Open(_) | Upstream::Dialling { .. }) => {
+                self.say_farewell();
                 self.upstream = Upstream::Away;
                 if self.session.is_holding() {
                     self.worker.await_backend(&self.session.route().route.backend.authority, key);
@@ -225,6 +227,15 @@ impl Driver {
             _ => {}
         }
         if steps.contains(&Progress::Made) { Progress::Made } else { Progress::None }
+    }
+
+    /// Answers the close frame of a backend that the session lives on without. What does not fit its socket now is not
+    /// waited for.
+    fn say_farewell(&mut self) {
+        if let (Upstream::Open(stream), Some(frame)) = (&self.upstream, self.session.take_upstream_farewell()) {
+            // The backend is going away: it may not listen any more, and nothing depends on it.
+            let _ = stream.try_write(&frame);
+        }
     }
 
     fn start_dialling(&mut self, now: Instant) {

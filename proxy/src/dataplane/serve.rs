@@ -68,18 +68,41 @@ async fn respond(
         return plain(StatusCode::NOT_FOUND, "no route for this request\n");
     };
     span.route(&route.route.name);
-    if !has_token(request.headers(), UPGRADE, "websocket") {
-        worker.counters.requests_forwarded.add(1);
-        let connect = ConnectSpan::start(&span.context(), &Connect::of_request(&route.route, &request));
-        connect.inject(request.headers_mut());
-        let response = worker.forwarder.forward(&route.route, request, peer, &Scheme::HTTP).await;
-        connect.answered(response.status().as_u16());
-        return response.map(Either::Left);
+    let outcome = if has_token(request.headers(), UPGRADE, "websocket") {
+        open_session(&worker, &route, request, peer, slot, span).await
+    } else {
+        forward_plain(&worker, &route, request, peer, span).await
+    };
+    outcome.unwrap_or_else(|refusal| *refusal)
+}
+
+/// Passes a plain request on, if the filters that guard the route's handshakes let it: what they keep from the backend's
+/// WebSockets they keep from its other doors too.
+async fn forward_plain(
+    worker: &Rc<Worker>,
+    route: &Rc<RouteState>,
+    mut request: Request<Incoming>,
+    peer: SocketAddr,
+    span: &HandshakeSpan,
+) -> Result<Response<Body>, Refusal> {
+    if route.chain.guards_handshakes() {
+        let mut handshake = read_handshake(&request, peer);
+        handshake.trace = span.context();
+        let mut guest = Guest::new(worker, route, handshake);
+        guest
+            .ask_filters()
+            .inspect_err(|_| span.refused())
+            .inspect_err(|_| worker.counters.handshakes_refused.add(1))?;
+        if let Some(facts) = guest.facts() {
+            upstream::apply_facts(request.headers_mut(), facts);
+        }
     }
-    match open_session(&worker, &route, request, peer, slot, span).await {
-        Ok(switching) => switching,
-        Err(refusal) => *refusal,
-    }
+    worker.counters.requests_forwarded.add(1);
+    let connect = ConnectSpan::start(&span.context(), &Connect::of_request(&route.route, &request));
+    connect.inject(request.headers_mut());
+    let response = worker.forwarder.forward(&route.route, request, peer, &Scheme::HTTP).await;
+    connect.answered(response.status().as_u16());
+    Ok(response.map(Either::Left))
 }
 
 /// Lets a client in: its handshake is sound, the filters accept it, the backend accepts it.

@@ -26,7 +26,7 @@ use self::proof::Proof;
 use self::replay::Remembered;
 use self::timers::{Timer, Timers};
 use super::chain::{Chain, Facts, Handle, UpstreamEvent};
-use super::codec::{Decoder, Role};
+use super::codec::{Decoder, Role, encode_close};
 use super::handshake::Handshake;
 use super::ledger::{Counters, LossReason};
 use super::message::CloseReason;
@@ -301,6 +301,15 @@ impl Session {
             State::Closing(closing) => closing.upstream_wish(),
             State::Closed => UpstreamWish::Drop,
         }
+    }
+
+    /// A last frame for an upstream connection that is about to be dropped, if it can be written at once.
+    pub fn take_upstream_farewell(&mut self) -> Option<Vec<u8>> {
+        let State::Holding(holding) = &mut self.core.state else { return None };
+        let reason = holding.farewell.take()?;
+        let mut frame = Vec::new();
+        encode_close(Role::Client, &reason, &mut frame);
+        Some(frame)
     }
 
     /// Whether the client's connection is of no more use.

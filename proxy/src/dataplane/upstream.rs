@@ -89,14 +89,8 @@ pub fn request(
             headers.append(name, value);
         }
     }
+    apply_facts(headers, facts);
     if let Some(facts) = facts.inner() {
-        for (name, value) in &facts.upstream_headers {
-            match (HeaderName::try_from(&**name), HeaderValue::try_from(&**value)) {
-                (Ok(name), _) if value.is_empty() => drop(headers.remove(name)),
-                (Ok(name), Ok(value)) => drop(headers.insert(name, value)),
-                _ => {}
-            }
-        }
         if let Some(offered) = &facts.offered_subprotocols {
             headers.remove(SEC_WEBSOCKET_PROTOCOL);
             if let (false, Ok(offered)) = (offered.is_empty(), HeaderValue::try_from(offered.join(", "))) {
@@ -122,6 +116,17 @@ pub fn request(
         headers.insert(BELAY_RESUMED, HeaderValue::from_static("true"));
     }
     request
+}
+
+/// Puts the headers that filters want in place of the client's.
+pub fn apply_facts(headers: &mut HeaderMap, facts: &Facts) {
+    for (name, value) in facts.inner().into_iter().flat_map(|facts| &facts.upstream_headers) {
+        match (HeaderName::try_from(&**name), HeaderValue::try_from(&**value)) {
+            (Ok(name), _) if value.is_empty() => drop(headers.remove(name)),
+            (Ok(name), Ok(value)) => drop(headers.insert(name, value)),
+            _ => {}
+        }
+    }
 }
 
 /// Connects, and shakes hands. Bounded by the route's `connect_timeout`.

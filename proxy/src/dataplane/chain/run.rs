@@ -105,6 +105,11 @@ impl Chain {
         }
     }
 
+    /// Whether any filter decides on who comes in.
+    pub fn guards_handshakes(&self) -> bool {
+        !self.handshake.is_empty()
+    }
+
     /// A handle for each filter, for a session that none has heard of.
     pub fn handles(&self) -> Box<[Handle]> {
         vec![Handle::default(); self.filters.len()].into_boxed_slice()

@@ -102,7 +102,7 @@ impl Core {
         let code = reason.code.unwrap_or(1005);
         let hold = &self.route.route.hold;
         match &mut self.state {
-            State::Bound(_) if hold.is_on() && hold.codes.contains(&code) => self.on_upstream_lost(cx, code),
+            State::Bound(_) if hold.is_on() && hold.codes.contains(&code) => self.on_upstream_lost(cx, Some(reason)),
             // Bound => Closing: the backend means it.
             State::Bound(_) => {
                 self.to_upstream.push_close(cx.pool, Role::Client, &reason);

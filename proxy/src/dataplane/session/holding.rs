@@ -26,6 +26,8 @@ pub(super) struct Holding {
     dials_before: u32,
     /// Messages that the lost upstream had been sent and had not proved to have read.
     unconfirmed: u64,
+    /// The close frame that the lost upstream is owed, if it sent one itself.
+    pub(super) farewell: Option<CloseReason>,
 }
 
 /// Where a held session is on its way to a new upstream.
@@ -52,7 +54,7 @@ impl Core {
     pub(super) fn on_upstream_gone(&mut self, cx: &mut Context<'_>, ending: Ending) {
         match &mut self.state {
             // Bound => (Holding | Closing)
-            State::Bound(_) => self.on_upstream_lost(cx, 1006),
+            State::Bound(_) => self.on_upstream_lost(cx, None),
             // Closing => (Closing | Closed)
             State::Closing(closing) => {
                 closing.upstream = UpstreamEnd::Gone;
@@ -68,10 +70,14 @@ impl Core {
         }
     }
 
-    /// The upstream went away with this code (1006: without one), and perhaps without meaning to end the session.
+    /// The upstream went away, with a close frame or without, and perhaps without meaning to end the session.
     // Bound => (Holding | Closing)
-    pub(super) fn on_upstream_lost(&mut self, cx: &mut Context<'_>, code: u16) {
+    pub(super) fn on_upstream_lost(&mut self, cx: &mut Context<'_>, close: Option<CloseReason>) {
         let State::Bound(bound) = &self.state else { return };
+        // 1005 and 1006 stand for a close frame without a code, and for none (RFC 6455, section 7.4.1).
+        let code = close.as_ref().map_or(1006, |reason| reason.code.unwrap_or(1005));
+        // Into the middle of a frame no close frame can be written.
+        let farewell = close.filter(|_| self.to_upstream.is_between_frames());
         if cx.now - bound.since >= STABLE_AFTER {
             self.failures = 0;
         }
@@ -87,13 +93,13 @@ impl Core {
             self.timers.clear(timer);
         }
         if !hold.is_on() || !hold.codes.contains(&code) {
-            self.begin_holding(cx, unconfirmed);
+            self.begin_holding(cx, unconfirmed, farewell);
             self.tell_filters(cx, UpstreamEvent::Lost);
             return self.give_up(cx, "the backend went away");
         }
         debug!(session = %self.handshake.session, route = %route.route.name, code, unconfirmed, "holding: the upstream is lost");
         cx.counters.holds.add(1);
-        self.begin_holding(cx, unconfirmed);
+        self.begin_holding(cx, unconfirmed, farewell);
         self.timers.set(Timer::HoldEnds, cx.now + hold.time_max);
         if let Some(notice) = &hold.notice_holding {
             let reported = if hold.unconfirmed == Unconfirmed::Report { unconfirmed } else { 0 };
@@ -106,11 +112,17 @@ impl Core {
         }
     }
 
-    fn begin_holding(&mut self, cx: &Context<'_>, unconfirmed: u64) {
+    fn begin_holding(&mut self, cx: &Context<'_>, unconfirmed: u64, farewell: Option<CloseReason>) {
         cx.counters.sessions_holding.add(1);
         let (span, dials_before) = (HoldSpan::start(), self.dials);
-        self.state =
-            State::Holding(Holding { since: cx.now, redial: Redial::Waiting, span, dials_before, unconfirmed });
+        self.state = State::Holding(Holding {
+            since: cx.now,
+            redial: Redial::Waiting,
+            span,
+            dials_before,
+            unconfirmed,
+            farewell,
+        });
     }
 
     /// Counts and traces the end of a hold; the next state is the caller's.

@@ -192,6 +192,11 @@ impl Outbox {
         pool.put(later);
     }
 
+    /// Whether nothing of the next frame is written, so that a connection could end here without half a frame.
+    pub(super) fn is_between_frames(&self) -> bool {
+        self.0.as_ref().is_none_or(|queue| queue.next_written == 0)
+    }
+
     /// Messages that are not wholly written.
     pub(super) fn unwritten_messages(&self) -> u64 {
         let Some(queue) = &self.0 else { return 0 };
