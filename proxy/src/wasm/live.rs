@@ -73,6 +73,9 @@ impl Live {
     ) -> Result<Self, StartError> {
         let mut store = Store::new(program.engine(), State::new(context, stats, now));
         store.limiter(|state| state);
+        // What one call may make the host copy. Nothing honest is larger than the memory it stands in; a list of empty
+        // strings could be, many times over.
+        store.set_hostcall_fuel(context.limits.memory_bytes_max);
         store.epoch_deadline_callback(|mut store| {
             Ok(match store.data_mut().rule() {
                 Ruling::Continue(epochs) => UpdateDeadline::Continue(epochs),
