@@ -1,3 +1,5 @@
+//! The breaker's states in virtual time.
+
 use super::*;
 
 const SETTINGS: Settings = Settings {
