@@ -1,5 +1,7 @@
 //! The filters that ship, as they are embedded, in the real host: that what their unit tests show in a fake one is true.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
 use std::time::Duration;
 
 use belay::dataplane::chain::{Admission, Call, Facts, Filter, Handle, Reaction, Refusal, UpstreamEvent, Verdict};

@@ -1,6 +1,5 @@
 //! The whole process, traced: a client with a trace of its own, a backend that is lost and comes back, and a real OTLP
 //! receiver that is told of all of it.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
 mod common;
 

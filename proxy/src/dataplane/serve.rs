@@ -51,7 +51,7 @@ pub async fn request(worker: Rc<Worker>, request: Request<Incoming>, peer: Socke
 
 async fn respond(
     worker: Rc<Worker>,
-    mut request: Request<Incoming>,
+    request: Request<Incoming>,
     peer: SocketAddr,
     slot: Slot,
     span: &HandshakeSpan,

@@ -90,12 +90,10 @@ pub fn request(
         }
     }
     apply_facts(headers, facts);
-    if let Some(facts) = facts.inner() {
-        if let Some(offered) = &facts.offered_subprotocols {
-            headers.remove(SEC_WEBSOCKET_PROTOCOL);
-            if let (false, Ok(offered)) = (offered.is_empty(), HeaderValue::try_from(offered.join(", "))) {
-                headers.insert(SEC_WEBSOCKET_PROTOCOL, offered);
-            }
+    if let Some(offered) = facts.inner().and_then(|facts| facts.offered_subprotocols.as_ref()) {
+        headers.remove(SEC_WEBSOCKET_PROTOCOL);
+        if let (false, Ok(offered)) = (offered.is_empty(), HeaderValue::try_from(offered.join(", "))) {
+            headers.insert(SEC_WEBSOCKET_PROTOCOL, offered);
         }
     }
     if let (false, Ok(authority)) = (headers.contains_key(HOST), HeaderValue::try_from(&*backend.authority)) {
