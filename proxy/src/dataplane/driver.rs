@@ -333,3 +333,13 @@ fn failure_of(error: &DialError) -> DialFailure {
         DialError::Unreachable { .. } | DialError::TimedOut(_) | DialError::NotWebSocket(_) => DialFailure::Unavailable,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_task_of_an_idle_session_is_small() {
+        assert!(size_of::<Driver>() <= 640, "{} bytes", size_of::<Driver>());
+    }
+}

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::message::Message;
+use super::message::{Message, MessageKind};
 
 /// A route's `heartbeat`.
 #[derive(Clone, Debug)]
@@ -60,9 +60,11 @@ impl Default for Probe {
 
 impl Answerer {
     /// The answer, if this message is a heartbeat of this kind.
-    pub fn answer(&self, message: &[u8]) -> Option<Message> {
+    pub fn answer(&self, kind: MessageKind, payload: &[u8]) -> Option<Message> {
         match self {
-            Self::Text { ping, pong } => (message == ping.as_bytes()).then(|| Message::text(&**pong)),
+            Self::Text { ping, pong } => {
+                (kind == MessageKind::Text && payload == ping.as_bytes()).then(|| Message::text(&**pong))
+            }
         }
     }
 }

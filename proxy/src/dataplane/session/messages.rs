@@ -40,7 +40,7 @@ impl Core {
     }
 
     pub(super) fn on_client_message(&mut self, cx: &mut Context<'_>, kind: MessageKind, payload: &[u8]) {
-        let answer = self.route.route.heartbeat.answer.iter().find_map(|answerer| answerer.answer(payload));
+        let answer = self.route.route.heartbeat.answer.iter().find_map(|answerer| answerer.answer(kind, payload));
         if let Some(answer) = answer {
             self.tell_client(cx, &answer);
             return self.on_heartbeat_answered(cx, Direction::ToBackend);
