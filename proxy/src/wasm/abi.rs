@@ -8,8 +8,8 @@ wasmtime::component::bindgen!({
     ownership: Borrowing { duplicate_if_necessary: true },
 });
 
-pub(super) use belay::filter::{breaker, current, host, limiter, store, types};
-pub(super) use exports::belay::filter::filter::Guest;
+pub(super) use self::belay::filter::{breaker, current, host, limiter, store, types};
+pub(super) use self::exports::belay::filter::filter::Guest;
 
 /// The package whose interfaces filters and host share.
 pub(super) const PACKAGE: &str = "belay:filter";
