@@ -52,7 +52,7 @@ filters:
         - {{ on: to-client, rate: 1000000/s }}
   breaker:
     use: circuit-breaker
-    config: {{ results: 1000, losses: ignore, messages: drop }}
+    config: {{ results: 1000, failures: 100, losses: ignore, messages: drop }}
 "
     );
     run_belay(program, folder, ends, &filters, "    filters: [auth, limit, breaker]\n")
