@@ -71,8 +71,12 @@ impl Core {
             let stall = self.route.route.slow_client.stall_timeout;
             self.timers.set_if_unset(Timer::ClientStalled, cx.now + stall);
         }
+        if self.is_full_of_unproved() {
+            // The client is not read meanwhile, so the proof cannot wait for its time.
+            self.ask_for_proof(cx);
+        }
         if let State::Bound(_) = self.state
-            && !self.to_upstream.unwritten().is_empty()
+            && (self.is_full_of_unproved() || !self.to_upstream.unwritten().is_empty())
         {
             let stall = self.route.route.backend.stall_timeout;
             self.timers.set_if_unset(Timer::UpstreamStalled, cx.now + stall);

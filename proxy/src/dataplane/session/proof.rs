@@ -59,11 +59,22 @@ impl Core {
             return;
         }
         bound.proof = Proof::NotAsked;
+        self.timers.clear(Timer::UpstreamStalled);
         self.settle_delivered(cx, covers);
         if self.settled < self.sent {
             self.timers.set(Timer::Confirm, cx.now + self.route.route.hold.confirm_after);
         }
         self.tell_filters(cx, UpstreamEvent::Latency(cx.now - at));
+    }
+
+    /// Whether messages that are kept for sending again take all the space that new ones could have. A backend that does
+    /// not answer pings, as RFC 6455, section 5.5.2, wants it to, then counts as stalled.
+    pub(super) fn is_full_of_unproved(&self) -> bool {
+        let hold = &self.route.route.hold;
+        hold.unconfirmed == Unconfirmed::Resend
+            && matches!(self.state, State::Bound(_))
+            && self.settled < self.written()
+            && self.to_upstream.bytes() >= hold.bytes_max
     }
 
     /// The first `upto` of all messages have arrived.

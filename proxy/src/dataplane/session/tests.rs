@@ -207,6 +207,34 @@ fn resending_repeats_what_was_not_proved() {
 }
 
 #[test]
+fn a_buffer_full_of_unproved_messages_is_proved_at_once() {
+    let mut route = policy();
+    route.hold.unconfirmed = Unconfirmed::Resend;
+    route.hold.bytes_max = 1000;
+    let mut world = World::new(route);
+    for _ in 0..50 {
+        world.client_says(&"x".repeat(300));
+        assert!(world.session.wants_client_bytes());
+    }
+    assert_eq!(world.backend_heard().len(), 50);
+}
+
+#[test]
+fn a_backend_that_never_proves_anything_counts_as_stalled_when_it_must() {
+    let mut route = policy();
+    route.hold.unconfirmed = Unconfirmed::Resend;
+    route.hold.bytes_max = 1000;
+    let mut world = World::new(route);
+    world.backend_pongs = false;
+    for _ in 0..5 {
+        world.client_says(&"x".repeat(300));
+    }
+    assert!(!world.session.wants_client_bytes());
+    world.pass(Duration::from_secs(31));
+    assert!(world.session.is_holding());
+}
+
+#[test]
 fn first_messages_are_said_again_to_a_new_upstream_but_not_twice() {
     let mut route = policy();
     route.hold.replay.first = 2;

@@ -48,7 +48,8 @@ pub(in crate::config) struct Hold {
     pub(in crate::config) replay: Replay,
     /// What becomes of messages that the lost backend had been sent and had not proved to have read.
     ///
-    /// `resend` is for backends that know a message they have seen before.
+    /// `resend` is for backends that know a message they have seen before, and that answer pings as RFC 6455 has it: what is
+    /// not proved to be read takes `hold.buffer`, and a backend that proves nothing counts as stalled when that is full.
     pub(in crate::config) unconfirmed: Unconfirmed,
     /// How long after a message the backend is asked by a ping to prove that it has read it.
     ///

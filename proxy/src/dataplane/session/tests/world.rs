@@ -41,6 +41,7 @@ pub(super) struct World {
     /// Otherwise nothing can be written to it.
     pub(super) client_reads: bool,
     pub(super) backend_reads: bool,
+    pub(super) backend_pongs: bool,
     pub(super) rng: SmallRng,
     now: Instant,
     pool: Pool,
@@ -96,6 +97,7 @@ impl World {
             budget,
             client_reads: true,
             backend_reads: true,
+            backend_pongs: true,
             rng,
             now,
             pool,
@@ -127,7 +129,8 @@ impl World {
                 self.write_upstream(usize::MAX);
                 moved = true;
             }
-            for ping in std::mem::take(&mut self.backend.pings) {
+            let pings = std::mem::take(&mut self.backend.pings);
+            for ping in pings.into_iter().filter(|_| self.backend_pongs).collect::<Vec<_>>() {
                 let mut bytes = Vec::new();
                 encode(Role::Server, Opcode::Pong, &ping, &mut bytes);
                 self.act(|session, cx| session.handle_upstream_bytes(cx, &mut bytes));
