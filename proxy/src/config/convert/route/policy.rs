@@ -56,6 +56,11 @@ impl Convert<'_> {
             }
             codes.push(code);
         }
+        if let (wire::Unconfirmed::Resend, Duration::ZERO) = (hold.unconfirmed, hold.confirm_after.0) {
+            let help = "with 0s every message counts as read once it is written: raise this, or report".to_owned();
+            let message = "hold.unconfirmed: resend has nothing to send again without proof".to_owned();
+            self.note(&path.key("confirm_after"), message, Some(help));
+        }
         HoldPolicy {
             time_max: hold.time.0,
             bytes_max: hold.buffer.0,
