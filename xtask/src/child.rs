@@ -10,7 +10,7 @@ use std::path::Path;
 use std::process::{Child, Command, ExitStatus};
 use std::time::{Duration, Instant};
 
-use crate::Outcome;
+use crate::{Outcome, workspace};
 
 /// The task by which xtask starts itself to become another program.
 pub(crate) const TASK: &str = "as-child";
@@ -27,7 +27,7 @@ impl Program {
     /// The parent of a process that asks to die with it is a thread, and not a process: call this from the main thread.
     pub(crate) fn start(program: &Path, arguments: &[&OsStr], log: &Path) -> io::Result<Self> {
         let log = File::options().create(true).append(true).open(log)?;
-        let child = Command::new(std::env::current_exe()?)
+        let child = Command::new(workspace::ourselves()?)
             .arg(TASK)
             .arg(std::process::id().to_string())
             .arg(program)

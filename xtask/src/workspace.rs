@@ -21,6 +21,12 @@ pub(crate) fn program(name: &str) -> PathBuf {
     target().join("debug").join(format!("{name}{}", std::env::consts::EXE_SUFFIX))
 }
 
+/// This program. Not the file that it was started from: a build may have put another in its place meanwhile.
+pub(crate) fn ourselves() -> std::io::Result<PathBuf> {
+    let started = std::env::current_exe()?;
+    Ok(if started.exists() { started } else { program("xtask") })
+}
+
 /// The cargo that runs us, at the root of the workspace.
 pub(crate) fn cargo() -> Command {
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));

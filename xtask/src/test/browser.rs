@@ -35,8 +35,7 @@ pub(super) fn run() -> Verdict {
 
 fn use_demo(chromium: &Path, modules: &Path) -> Result<(), String> {
     let port = free_port()?;
-    // Not the file that we run from: the tests may have built it anew.
-    let xtask = workspace::program("xtask");
+    let xtask = workspace::ourselves().map_err(|error| error.to_string())?;
     let log = workspace::target().join("demo.log");
     // Of an earlier run, if there was one.
     let _ = std::fs::remove_file(&log);
