@@ -7,7 +7,8 @@ use super::message::Message;
 /// A route's `hold`.
 #[derive(Clone, Debug)]
 pub struct HoldPolicy {
-    /// The longest that a session is held, counted from the loss of its upstream. Default 60 s. Zero: never held, the
+    /// The longest that a session is held, counted from the loss of its upstream. A crowd that was lost together is closed
+    /// spread over the last tenth of it, so that it does not come back as a storm. Default 60 s. Zero: never held, the
     /// client is closed when its upstream is lost.
     pub time_max: Duration,
     /// The most that is kept for one session on its way to the backend, in bytes of payload. Default 64 KiB. While bound
@@ -76,6 +77,11 @@ pub enum Unconfirmed {
 }
 
 impl HoldPolicy {
+    /// The time over which a crowd of held sessions is closed.
+    pub fn pacing(&self) -> Duration {
+        self.time_max / 10
+    }
+
     /// Whether sessions are held at all. Where none is, every close frame of a backend means what it says.
     pub fn is_on(&self) -> bool {
         !self.time_max.is_zero()

@@ -100,7 +100,7 @@ impl Core {
         debug!(session = %self.handshake.session, route = %route.route.name, code, unconfirmed, "holding: the upstream is lost");
         cx.counters.holds.add(1);
         self.begin_holding(cx, unconfirmed, farewell);
-        self.timers.set(Timer::HoldEnds, cx.now + hold.time_max);
+        self.timers.set(Timer::HoldEnds, cx.now + (hold.time_max - hold.pacing().mul_f64(cx.random.random())));
         if let Some(notice) = &hold.notice_holding {
             let reported = if hold.unconfirmed == Unconfirmed::Report { unconfirmed } else { 0 };
             let notice = fill_in(notice, reported);
@@ -155,7 +155,14 @@ impl Core {
                     holding.redial = Redial::Waiting;
                 }
             }
-            None => self.give_up(cx, "no backend after all attempts"),
+            // As when time is up: not all of a crowd at one moment.
+            None => {
+                let paced = cx.now + self.route.route.hold.pacing().mul_f64(cx.random.random());
+                self.timers.set(Timer::HoldEnds, paced.min(self.timers.at(Timer::HoldEnds)));
+                if let State::Holding(holding) = &mut self.state {
+                    holding.redial = Redial::Waiting;
+                }
+            }
         }
     }
 

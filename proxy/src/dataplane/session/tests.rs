@@ -142,6 +142,21 @@ fn patience_ends_with_the_configured_code() {
 }
 
 #[test]
+fn a_held_crowd_is_not_closed_at_one_moment() {
+    let mut world = World::new(policy());
+    let ends: std::collections::HashSet<u64> = (0..20)
+        .map(|_| {
+            world.kill_backend();
+            let held_for = world.session.core.timers.at(Timer::HoldEnds) - world.now();
+            assert!(held_for <= Duration::from_secs(60) && held_for >= Duration::from_secs(54), "{held_for:?}");
+            world.bring_backend_back();
+            held_for.as_millis() as u64
+        })
+        .collect();
+    assert!(ends.len() > 15, "{ends:?}");
+}
+
+#[test]
 fn attempts_may_be_bounded() {
     let mut route = policy();
     route.hold.redial = Backoff::Fixed { every: Duration::from_secs(1), attempts_max: Some(3) };

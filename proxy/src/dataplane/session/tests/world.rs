@@ -106,6 +106,10 @@ impl World {
         }
     }
 
+    pub(super) fn now(&self) -> Instant {
+        self.now
+    }
+
     fn act(&mut self, act: impl FnOnce(&mut Session, &mut Context<'_>)) {
         let mut cx = Context {
             now: self.now,
