@@ -47,7 +47,7 @@ static LOST: Family = Family::counter(
 );
 
 /// One number for the process.
-static TOTALS: [Read<Counters>; 17] = [
+static TOTALS: [Read<Counters>; 18] = [
     (Family::counter("belay_connections_accepted_total", &[], "Connections of clients accepted."), |counters| {
         counters.connections_accepted.value()
     }),
@@ -86,12 +86,25 @@ static TOTALS: [Read<Counters>; 17] = [
     (Family::counter("belay_upstream_pings_answered_total", &[], "Pings of backends answered here."), |counters| {
         counters.upstream_pings_answered.value()
     }),
+    (
+        Family::counter(
+            "belay_heartbeats_malformed_total",
+            &[],
+            "Messages that were meant as heartbeats and were not valid.",
+        ),
+        |counters| counters.heartbeats_malformed.value(),
+    ),
     (Family::counter("belay_probes_sent_total", &[], "Our own pings to silent clients."), |counters| {
         counters.probes_sent.value()
     }),
-    (Family::counter("belay_clients_dead_total", &[], "Clients that did not answer a probe."), |counters| {
-        counters.clients_dead.value()
-    }),
+    (
+        Family::counter(
+            "belay_clients_dead_total",
+            &[],
+            "Clients found dead: they did not answer a probe, or their heartbeats stopped.",
+        ),
+        |counters| counters.clients_dead.value(),
+    ),
     (
         Family::counter(
             "belay_clients_misbehaved_total",
@@ -109,6 +122,12 @@ static REFUSED: Family = Family::counter(
     "Requests that were not let in, by us (no route, a filter, no backend) or by the backend.",
 );
 
+static SENT: Family = Family::counter(
+    "belay_heartbeats_sent_total",
+    DIRECTION,
+    "Heartbeats of a protocol sent in the place of the other side.",
+);
+
 static SPANS_EXPORTED: Family = Family::counter("belay_spans_exported_total", &[], "Spans that the collector took.");
 static SPANS_DROPPED: Family =
     Family::counter("belay_spans_dropped_total", &["reason"], "Spans that were to be exported and were not.");
@@ -117,7 +136,7 @@ static SPANS_DROPPED: Family =
 pub(super) fn families() -> Vec<Family> {
     let flows = FLOWS.iter().map(|(family, _)| *family);
     let totals = TOTALS.iter().map(|(family, _)| *family);
-    flows.chain([LOST]).chain(totals).chain([REFUSED, SPANS_EXPORTED, SPANS_DROPPED]).collect()
+    flows.chain([LOST]).chain(totals).chain([REFUSED, SENT, SPANS_EXPORTED, SPANS_DROPPED]).collect()
 }
 
 /// The workers' numbers, added up.
@@ -136,6 +155,8 @@ pub(super) fn workers(workers: &[Arc<Counters>]) -> Vec<Sample> {
     samples.extend(TOTALS.iter().map(|(family, read)| family.sample(&[], sum(&|worker| read(worker)))));
     samples.push(REFUSED.sample(&["belay"], sum(&|worker| worker.handshakes_refused.value())));
     samples.push(REFUSED.sample(&["backend"], sum(&|worker| worker.handshakes_refused_upstream.value())));
+    samples.push(SENT.sample(&["to_backend"], sum(&|worker| worker.heartbeats_sent_to_backend.value())));
+    samples.push(SENT.sample(&["to_client"], sum(&|worker| worker.heartbeats_sent_to_client.value())));
     samples
 }
 

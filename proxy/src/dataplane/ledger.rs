@@ -40,6 +40,12 @@ pub struct Counters {
     pub heartbeats_answered: Counter,
     /// Pings of backends answered here.
     pub upstream_pings_answered: Counter,
+    /// Messages that were meant as heartbeats and were not valid.
+    pub heartbeats_malformed: Counter,
+    /// Heartbeats of a protocol that clients were sent in the backend's place.
+    pub heartbeats_sent_to_client: Counter,
+    /// Heartbeats of a protocol that backends were sent in the client's place.
+    pub heartbeats_sent_to_backend: Counter,
     /// Our own pings to silent clients.
     pub probes_sent: Counter,
     /// Clients found dead.

@@ -5,6 +5,7 @@
 mod closing;
 mod deadlines;
 mod filters;
+mod heartbeats;
 mod holding;
 mod messages;
 mod outbox;
@@ -28,6 +29,7 @@ use self::timers::{Timer, Timers};
 use super::chain::{Chain, Facts, Handle, UpstreamEvent};
 use super::codec::{Decoder, Role, encode_close};
 use super::handshake::Handshake;
+use super::heartbeat::Edge;
 use super::ledger::{Counters, LossReason};
 use super::message::CloseReason;
 use super::route::Route;
@@ -51,6 +53,8 @@ struct Core {
     to_client: Outbox,
     to_upstream: Outbox,
     remembered: Option<Box<Remembered>>,
+    /// The heartbeats of a protocol that agrees on intervals.
+    edge: Option<Box<Edge>>,
     timers: Timers,
     /// When the client was last heard of.
     client_heard: Instant,
@@ -151,6 +155,7 @@ impl Session {
     ) -> Self {
         let mut core = Core {
             state: State::Bound(Bound { since: cx.now, proof: Proof::NotAsked, swallow: 0 }),
+            edge: route.route.heartbeat.edge(&handshake),
             route,
             handshake,
             facts,
@@ -176,11 +181,16 @@ impl Session {
 
     /// Bytes came from the client. They are unmasked in place.
     pub fn handle_client_bytes(&mut self, cx: &mut Context<'_>, mut bytes: &mut [u8]) {
-        self.core.client_heard = cx.now;
         while self.core.hears_client() {
             match self.client_decoder.decode(&mut bytes, &self.core.route.route.messages) {
                 Ok(Some(event)) => self.core.on_client_event(cx, event),
-                Ok(None) => return,
+                Ok(None) => {
+                    // A message that is long on its way is a sign of life before it is all there.
+                    if self.client_decoder.held_bytes() > 0 {
+                        self.core.client_heard = cx.now;
+                    }
+                    return;
+                }
                 Err(error) => return self.core.on_client_misbehaved(cx, &error),
             }
         }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::Value as Json;
 
 use super::*;
-use crate::dataplane::heartbeat::{Answerer, PingPolicy};
+use crate::dataplane::heartbeat::{Answerer, PingPolicy, Text};
 use crate::dataplane::hold::{Backoff, Unconfirmed};
 use crate::dataplane::message::Message;
 use crate::dataplane::route::{FailurePolicy, FilterSource, PathMatch};
@@ -111,7 +111,7 @@ fn every_option_of_a_route_arrives() {
     assert_eq!(chat.backend.stall_timeout, Duration::from_secs(90));
     assert_eq!(chat.filters, [0, 1]);
     assert_eq!(chat.heartbeat.websocket, PingPolicy::PassOn);
-    assert_eq!(chat.heartbeat.answer, [Answerer::Text { ping: "ping".into(), pong: "pong".into() }]);
+    assert_eq!(chat.heartbeat.answer, [Answerer::Text(Text { ping: "ping".into(), pong: "pong".into() })]);
     assert_eq!(chat.heartbeat.probe.unwrap().every, Duration::from_secs(45));
     assert_eq!((chat.messages.message_bytes_max, chat.messages.frame_bytes_max), (2_000_000, 1_000_000));
     assert_eq!(chat.slow_client.bytes_max, 1 << 20);

@@ -208,7 +208,9 @@ impl Core {
     }
 
     fn begin_closing(&mut self, cx: &mut Context<'_>, loss: LossReason, client: ClientEnd, upstream: UpstreamEnd) {
-        self.timers.clear(Timer::Probe);
+        for timer in [Timer::Probe, Timer::Heartbeat] {
+            self.timers.clear(timer);
+        }
         self.timers.set(Timer::CloseEnds, cx.now + CLOSE_TIMEOUT);
         self.state = State::Closing(Closing { loss, client, upstream });
     }

@@ -28,6 +28,7 @@ impl Core {
             }
             Timer::Confirm => self.ask_for_proof(cx),
             Timer::Probe => self.on_probe_due(cx),
+            Timer::Heartbeat => self.on_heartbeat_due(cx),
             Timer::ClientStalled => {
                 cx.counters.clients_misbehaved.add(1);
                 self.end(cx, LossReason::SlowClient);

@@ -222,6 +222,9 @@ impl Core {
             }
             self.to_upstream.prepend(replay, cx.pool);
         }
+        if let Some(edge) = &mut self.edge {
+            edge.handle_connected();
+        }
         let notice = hold.notice_bound.clone();
         self.state = State::Bound(Bound { since: cx.now, proof: Proof::NotAsked, swallow });
         if let Some(notice) = notice {

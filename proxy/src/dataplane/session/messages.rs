@@ -15,6 +15,9 @@ use crate::dataplane::message::{CloseReason, Direction, Message, MessageKind};
 
 impl Core {
     pub(super) fn on_client_event(&mut self, cx: &mut Context<'_>, event: Event<'_>) {
+        if !matches!(event, Event::Message { .. }) {
+            self.client_heard = cx.now;
+        }
         match event {
             Event::Message { kind, payload } => self.on_client_message(cx, kind, &payload),
             Event::Ping(payload) => match (self.route.route.heartbeat.websocket, &self.state) {
@@ -40,11 +43,7 @@ impl Core {
     }
 
     pub(super) fn on_client_message(&mut self, cx: &mut Context<'_>, kind: MessageKind, payload: &[u8]) {
-        let answer = self.route.route.heartbeat.answer.iter().find_map(|answerer| answerer.answer(kind, payload));
-        if let Some(answer) = answer {
-            self.tell_client(cx, &answer);
-            return self.on_heartbeat_answered(cx, Direction::ToBackend);
-        }
+        let Some(payload) = self.take_heartbeat(cx, Direction::ToBackend, kind, payload) else { return };
         let flow = &cx.counters.to_backend;
         flow.accepted.add(1);
         flow.accepted_bytes.add(payload.len() as u64);
@@ -53,9 +52,9 @@ impl Core {
             return flow.lost(closing.loss).add(1);
         }
         let passage = if self.has_onlookers(Direction::ToBackend) {
-            self.ask_chain(cx, |chain, subject| chain.on_message(subject, Direction::ToBackend, kind, payload))
+            self.ask_chain(cx, |chain, subject| chain.on_message(subject, Direction::ToBackend, kind, &payload))
         } else {
-            Passage::Forward(payload.into(), Memory::Forget)
+            Passage::Forward(payload, Memory::Forget)
         };
         match passage {
             Passage::Forward(payload, memory) => self.send_upstream(cx, kind, &payload, memory),
@@ -122,6 +121,7 @@ impl Core {
     }
 
     pub(super) fn on_upstream_message(&mut self, cx: &mut Context<'_>, kind: MessageKind, payload: &[u8]) {
+        let Some(payload) = self.take_heartbeat(cx, Direction::ToClient, kind, payload) else { return };
         let flow = &cx.counters.to_client;
         flow.accepted.add(1);
         flow.accepted_bytes.add(payload.len() as u64);
@@ -137,9 +137,9 @@ impl Core {
             return flow.lost(closing.loss).add(1);
         }
         let passage = if self.has_onlookers(Direction::ToClient) {
-            self.ask_chain(cx, |chain, subject| chain.on_message(subject, Direction::ToClient, kind, payload))
+            self.ask_chain(cx, |chain, subject| chain.on_message(subject, Direction::ToClient, kind, &payload))
         } else {
-            Passage::Forward(payload.into(), Memory::Forget)
+            Passage::Forward(payload, Memory::Forget)
         };
         match passage {
             Passage::Forward(payload, _) => {
@@ -148,7 +148,7 @@ impl Core {
             }
             Passage::Reply(answer) | Passage::Heartbeat(Some(answer)) => {
                 flow.consumed.add(1);
-                self.to_upstream.push(cx.pool, Role::Client, answer.kind.into(), &answer.payload, Origin::Ours);
+                self.tell_upstream(cx, &answer);
             }
             Passage::Drop | Passage::Heartbeat(None) => flow.consumed.add(1),
             Passage::Close(reason) => {

@@ -1,13 +1,14 @@
 //! A session between a client and a backend that are made of bytes, in virtual time.
 
 mod faults;
+mod heartbeats;
 mod world;
 
 use std::time::Duration;
 
 use self::world::{World, policy};
 use super::*;
-use crate::dataplane::heartbeat::{Answerer, Probe};
+use crate::dataplane::heartbeat::{Answerer, Probe, Text};
 use crate::dataplane::hold::{Backoff, Unconfirmed};
 use crate::dataplane::message::Message;
 
@@ -55,7 +56,7 @@ fn pings_are_answered_while_held() {
 #[test]
 fn a_declared_heartbeat_reaches_no_backend() {
     let mut route = policy();
-    route.heartbeat.answer = vec![Answerer::Text { ping: "ping".into(), pong: "pong".into() }];
+    route.heartbeat.answer = vec![Answerer::Text(Text { ping: "ping".into(), pong: "pong".into() })];
     let mut world = World::new(route);
     world.client_says("ping");
     assert_eq!(world.client_heard(), ["pong"]);

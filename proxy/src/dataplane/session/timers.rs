@@ -13,6 +13,8 @@ pub(super) enum Timer {
     Confirm,
     /// See whether the client lives.
     Probe,
+    /// The protocol's heartbeats want something sent, or find someone dead.
+    Heartbeat,
     /// The client has taken nothing for too long.
     ClientStalled,
     /// The upstream has taken nothing for too long.
@@ -23,11 +25,12 @@ pub(super) enum Timer {
 
 impl Timer {
     /// Every timer, in the order of the table.
-    pub(super) const ALL: [Self; 7] = [
+    pub(super) const ALL: [Self; 8] = [
         Self::HoldEnds,
         Self::Redial,
         Self::Confirm,
         Self::Probe,
+        Self::Heartbeat,
         Self::ClientStalled,
         Self::UpstreamStalled,
         Self::CloseEnds,

@@ -15,6 +15,8 @@ pub(in crate::config) struct Heartbeat {
     ///
     /// Add `text` for clients that send heartbeats as messages.
     pub(in crate::config) answer: Vec<Answer>,
+    /// What becomes of a message that was meant as a heartbeat and is not valid. It never counts as a sign of life.
+    pub(in crate::config) malformed: Malformed,
     /// Pings to silent clients, to find the dead. `off` asks nobody.
     pub(in crate::config) probe: ProbeOrOff,
 }
@@ -27,6 +29,22 @@ pub(in crate::config) enum Answer {
     Websocket,
     /// Text messages.
     Text(TextHeartbeat),
+    /// Engine.IO 3 and 4, which carries Socket.IO, where it uses WebSocket. Interval and timeout are the backend's.
+    #[serde(rename = "engine.io")]
+    EngineIo,
+}
+
+/// What becomes of a message that was meant as a heartbeat and is not valid.
+#[derive(Deserialize, Serialize, JsonSchema, Clone, Copy, Default, Debug)]
+#[serde(rename_all = "kebab-case")]
+pub(in crate::config) enum Malformed {
+    /// It ends here.
+    #[default]
+    Ignore,
+    /// It is passed on like any other message.
+    Forward,
+    /// Its session is closed with 1008.
+    Close,
 }
 
 /// A text message that is a heartbeat, and its answer.
@@ -64,7 +82,11 @@ pub(in crate::config) struct Probe {
 
 impl Default for Heartbeat {
     fn default() -> Self {
-        Self { answer: vec![Answer::Websocket], probe: ProbeOrOff::Probe(Probe::default()) }
+        Self {
+            answer: vec![Answer::Websocket],
+            malformed: Malformed::default(),
+            probe: ProbeOrOff::Probe(Probe::default()),
+        }
     }
 }
 

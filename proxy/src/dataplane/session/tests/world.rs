@@ -79,15 +79,20 @@ impl Peer {
 
 impl World {
     pub(super) fn new(route: Route) -> Self {
-        Self::with_budget(route, usize::MAX)
+        Self::asked_for(route, "/", usize::MAX)
     }
 
     pub(super) fn with_budget(route: Route, bytes_max: usize) -> Self {
+        Self::asked_for(route, "/", bytes_max)
+    }
+
+    /// A session whose client asked for this target.
+    pub(super) fn asked_for(route: Route, target: &str, bytes_max: usize) -> Self {
         let (counters, budget) = (Counters::default(), Budget::new(bytes_max));
         let (mut pool, mut rng) = (Pool::default(), SmallRng::seed_from_u64(7));
         let now = Instant::ZERO + Duration::from_secs(1000);
         let peer = "127.0.0.1:5000".parse().expect("an address");
-        let handshake = Handshake::new(SessionId::from(1), peer, "/", std::iter::empty());
+        let handshake = Handshake::new(SessionId::from(1), peer, target, std::iter::empty());
         let route = Rc::new(RouteState { route: Arc::new(route), chain: Chain::default() });
         let mut cx = Context { now, counters: &counters, pool: &mut pool, budget: &budget, random: &mut rng };
         let session = Session::new(&mut cx, route, handshake, Facts::default(), Box::default(), Duration::ZERO);

@@ -1,0 +1,64 @@
+//! The heartbeats of one session whose protocol keeps both of its connections alive: towards the client we play the
+//! server's part, towards the backend the client's. Pure: messages and `now` come in, findings and beats go out.
+
+use super::engine_io::EngineIo;
+use super::{Finding, Protocol};
+use crate::dataplane::handshake::Handshake;
+use crate::dataplane::message::{Direction, Message, MessageKind};
+use crate::time::Instant;
+
+/// See the module.
+#[derive(Clone, Debug)]
+pub enum Edge {
+    /// [`Protocol::EngineIo`].
+    EngineIo(EngineIo),
+}
+
+/// What is due.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Beat {
+    /// A heartbeat for the client.
+    ToClient(Message),
+    /// A heartbeat for the backend; of no use while it is away.
+    ToBackend(Message),
+    /// The client has been silent for longer than its protocol allows.
+    ClientDead,
+    /// The backend has.
+    BackendDead,
+}
+
+impl Edge {
+    pub(super) fn new(protocol: Protocol, handshake: &Handshake) -> Option<Self> {
+        match protocol {
+            Protocol::EngineIo => EngineIo::new(handshake).map(Self::EngineIo),
+        }
+    }
+
+    /// A message came, in this direction.
+    pub fn handle_message(&mut self, now: Instant, direction: Direction, kind: MessageKind, payload: &[u8]) -> Finding {
+        match self {
+            Self::EngineIo(engine_io) => engine_io.handle_message(now, direction, kind, payload),
+        }
+    }
+
+    /// Another upstream stands in the place of the one that was lost.
+    pub fn handle_connected(&mut self) {
+        match self {
+            Self::EngineIo(engine_io) => engine_io.handle_connected(),
+        }
+    }
+
+    /// When [`Edge::poll_beat`] has something.
+    pub fn next_deadline(&self) -> Instant {
+        match self {
+            Self::EngineIo(engine_io) => engine_io.next_deadline(),
+        }
+    }
+
+    /// One thing that is due at `now`; to be asked until there is nothing.
+    pub fn poll_beat(&mut self, now: Instant) -> Option<Beat> {
+        match self {
+            Self::EngineIo(engine_io) => engine_io.poll_beat(now),
+        }
+    }
+}

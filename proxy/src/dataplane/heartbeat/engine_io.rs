@@ -1,0 +1,344 @@
+//! Engine.IO, versions 3 and 4, over WebSocket (<https://socket.io/docs/v4/engine-io-protocol/>): its heartbeats are the
+//! text messages `2` (ping) and `3` (pong). In version 4 the server pings, in version 3 the client does.
+//!
+//! Interval and timeout stand in the server's open packet. A client that began with HTTP polling was told them there, where
+//! we do not look: its first heartbeats are passed on and timed, and taken over from the second.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use super::{Beat, Finding};
+use crate::dataplane::handshake::Handshake;
+use crate::dataplane::message::{Direction, Message, MessageKind};
+use crate::time::Instant;
+
+/// See the module.
+#[derive(Clone, Debug)]
+pub struct EngineIo {
+    version: Version,
+    pace: Pace,
+}
+
+/// Who pings.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Version {
+    /// The client.
+    V3,
+    /// The server.
+    V4,
+}
+
+/// What is known of the server's interval.
+#[derive(Clone, Debug)]
+enum Pace {
+    /// Nothing yet: pings pass. The last one was at `ping`.
+    Watched { ping: Option<Instant> },
+    /// All of it.
+    Known(Known),
+}
+
+#[derive(Clone, Debug)]
+struct Known {
+    interval: Duration,
+    timeout: Duration,
+    /// When the one of our two pings that is sent in this version is due: to the client in 4, to the backend in 3.
+    ping_at: Instant,
+    /// When the client counts as dead.
+    client_until: Instant,
+    /// When the backend does.
+    backend_until: Instant,
+}
+
+const PING: &[u8] = b"2";
+const PONG: &[u8] = b"3";
+/// An open packet is `0` and an object.
+const OPEN: u8 = b'0';
+/// Larger open packets are not read: theirs is a few dozen bytes.
+const OPEN_BYTES_MAX: usize = 4 * 1024;
+/// The server's default, for a client whose open packet we did not see.
+const TIMEOUT: Duration = Duration::from_secs(20);
+/// No server means less; it keeps a nonsense of zero from turning into a flood.
+const INTERVAL_MIN: Duration = Duration::from_millis(10);
+
+/// The part of an open packet that we read.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Open {
+    ping_interval: u64,
+    ping_timeout: u64,
+}
+
+impl EngineIo {
+    /// Nothing if the client did not ask for a version that we know.
+    pub(super) fn new(handshake: &Handshake) -> Option<Self> {
+        let version = handshake.query().split('&').find_map(|pair| match pair {
+            "EIO=3" => Some(Version::V3),
+            "EIO=4" => Some(Version::V4),
+            _ => None,
+        })?;
+        Some(Self { version, pace: Pace::Watched { ping: None } })
+    }
+
+    pub(super) fn handle_message(
+        &mut self,
+        now: Instant,
+        direction: Direction,
+        kind: MessageKind,
+        payload: &[u8],
+    ) -> Finding {
+        if let (Pace::Known(known), Direction::ToBackend) = (&mut self.pace, direction) {
+            known.on_client_heard(now, self.version);
+        }
+        match (direction, kind, payload) {
+            (Direction::ToClient, MessageKind::Text, [OPEN, object @ ..]) if object.len() <= OPEN_BYTES_MAX => {
+                if let Ok(open) = serde_json::from_slice(object) {
+                    self.on_open(now, &open);
+                }
+                Finding::Other
+            }
+            (_, MessageKind::Text, PING) if direction == self.version.pings() => self.on_ping(now),
+            (_, MessageKind::Text, PONG) if direction != self.version.pings() => self.on_pong(now),
+            _ => Finding::Other,
+        }
+    }
+
+    pub(super) fn handle_connected(&mut self) {
+        if let Pace::Known(known) = &mut self.pace {
+            // Until its open packet, or its first ping, has come.
+            known.backend_until = Instant::NEVER;
+        }
+    }
+
+    pub(super) fn next_deadline(&self) -> Instant {
+        match &self.pace {
+            Pace::Watched { .. } => Instant::NEVER,
+            Pace::Known(known) => known.ping_at.min(known.client_until).min(known.backend_until),
+        }
+    }
+
+    pub(super) fn poll_beat(&mut self, now: Instant) -> Option<Beat> {
+        let Pace::Known(known) = &mut self.pace else { return None };
+        if known.client_until <= now {
+            known.client_until = Instant::NEVER;
+            return Some(Beat::ClientDead);
+        }
+        if known.backend_until <= now {
+            known.backend_until = Instant::NEVER;
+            return Some(Beat::BackendDead);
+        }
+        if known.ping_at > now {
+            return None;
+        }
+        let ping = Message { kind: MessageKind::Text, payload: PING.into() };
+        match self.version {
+            Version::V3 => {
+                known.ping_at = now + known.interval;
+                known.backend_until = now + known.timeout;
+                Some(Beat::ToBackend(ping))
+            }
+            Version::V4 => {
+                known.ping_at = Instant::NEVER;
+                known.client_until = now + known.timeout;
+                Some(Beat::ToClient(ping))
+            }
+        }
+    }
+
+    fn on_open(&mut self, now: Instant, open: &Open) {
+        let interval = Duration::from_millis(open.ping_interval);
+        self.take_over(now, interval, Duration::from_millis(open.ping_timeout), now + interval);
+    }
+
+    // Watched => Known, Known => Known
+    fn take_over(&mut self, now: Instant, interval: Duration, timeout: Duration, ping_at: Instant) {
+        let interval = interval.max(INTERVAL_MIN);
+        let silence = interval + timeout;
+        let (client_until, backend_until) = match self.version {
+            Version::V3 => (now + silence, Instant::NEVER),
+            Version::V4 => (Instant::NEVER, now + silence),
+        };
+        self.pace = Pace::Known(Known { interval, timeout, ping_at, client_until, backend_until });
+    }
+
+    /// The side that pings in this version did.
+    fn on_ping(&mut self, now: Instant) -> Finding {
+        match &mut self.pace {
+            Pace::Watched { ping: ping @ None } => {
+                *ping = Some(now);
+                return Finding::Other;
+            }
+            // The other side has waited for a ping as long as it usually does.
+            Pace::Watched { ping: Some(last) } => {
+                let interval = now - *last;
+                self.take_over(now, interval, TIMEOUT, now);
+            }
+            Pace::Known(known) if self.version == Version::V4 => {
+                known.backend_until = now + known.interval + known.timeout;
+            }
+            Pace::Known(_) => {}
+        }
+        Finding::Heartbeat(Some(Message { kind: MessageKind::Text, payload: PONG.into() }))
+    }
+
+    /// The other side answered a ping: ours, or, as long as they pass, its peer's.
+    fn on_pong(&mut self, now: Instant) -> Finding {
+        let Pace::Known(known) = &mut self.pace else { return Finding::Other };
+        match self.version {
+            Version::V3 => known.backend_until = Instant::NEVER,
+            Version::V4 => {
+                known.client_until = Instant::NEVER;
+                known.ping_at = now + known.interval;
+            }
+        }
+        Finding::Heartbeat(None)
+    }
+}
+
+impl Known {
+    /// Whatever a client says, it lives.
+    fn on_client_heard(&mut self, now: Instant, version: Version) {
+        match version {
+            Version::V3 => self.client_until = now + self.interval + self.timeout,
+            Version::V4 if self.client_until != Instant::NEVER => self.client_until = now + self.timeout,
+            Version::V4 => {}
+        }
+    }
+}
+
+impl Version {
+    /// The direction that its pings go in.
+    fn pings(self) -> Direction {
+        match self {
+            Self::V3 => Direction::ToBackend,
+            Self::V4 => Direction::ToClient,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::SessionId;
+
+    const OPENING: &[u8] =
+        br#"0{"sid":"x","upgrades":[],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000}"#;
+
+    fn at(seconds: u64) -> Instant {
+        Instant::ZERO + Duration::from_secs(seconds)
+    }
+
+    fn engine_io(query: &str) -> Option<EngineIo> {
+        let peer = "127.0.0.1:1".parse().expect("an address");
+        EngineIo::new(&Handshake::new(SessionId::from(1), peer, &format!("/socket.io/?{query}"), [].into_iter()))
+    }
+
+    fn text(payload: &[u8]) -> Message {
+        Message { kind: MessageKind::Text, payload: payload.into() }
+    }
+
+    struct Ends(EngineIo);
+
+    impl Ends {
+        fn client_says(&mut self, now: Instant, payload: &[u8]) -> Finding {
+            self.0.handle_message(now, Direction::ToBackend, MessageKind::Text, payload)
+        }
+
+        fn backend_says(&mut self, now: Instant, payload: &[u8]) -> Finding {
+            self.0.handle_message(now, Direction::ToClient, MessageKind::Text, payload)
+        }
+    }
+
+    fn opened(query: &str) -> Ends {
+        let mut ends = Ends(engine_io(query).expect("a version that we know"));
+        assert_eq!(ends.backend_says(at(0), OPENING), Finding::Other);
+        ends
+    }
+
+    #[test]
+    fn a_client_of_no_known_version_has_no_heartbeats() {
+        assert!(engine_io("transport=websocket").is_none());
+        assert!(engine_io("EIO=5&transport=websocket").is_none());
+    }
+
+    #[test]
+    fn in_version_4_the_client_is_pinged_and_the_backend_answered_here() {
+        let mut ends = opened("EIO=4&transport=websocket");
+        for round in 1..4_000 {
+            let now = at(25 * round);
+            assert_eq!(ends.0.next_deadline(), now);
+            assert_eq!(ends.0.poll_beat(now), Some(Beat::ToClient(text(b"2"))));
+            assert_eq!(ends.backend_says(now, b"2"), Finding::Heartbeat(Some(text(b"3"))));
+            assert_eq!(ends.client_says(now, b"3"), Finding::Heartbeat(None));
+            assert_eq!(ends.0.poll_beat(now), None);
+        }
+    }
+
+    #[test]
+    fn in_version_3_the_client_is_answered_and_the_backend_pinged() {
+        let mut ends = opened("EIO=3&transport=websocket");
+        for round in 1..4_000 {
+            let now = at(25 * round);
+            assert_eq!(ends.client_says(now, b"2"), Finding::Heartbeat(Some(text(b"3"))));
+            assert_eq!(ends.0.poll_beat(now), Some(Beat::ToBackend(text(b"2"))));
+            assert_eq!(ends.backend_says(now, b"3"), Finding::Heartbeat(None));
+            assert_eq!(ends.0.poll_beat(now), None);
+        }
+    }
+
+    #[test]
+    fn a_client_that_stops_answering_is_dead() {
+        let mut four = opened("EIO=4");
+        four.backend_says(at(20), b"2");
+        assert_eq!(four.0.poll_beat(at(25)), Some(Beat::ToClient(text(b"2"))));
+        four.client_says(at(30), b"42[\"still\",\"here\"]");
+        assert_eq!(four.0.poll_beat(at(49)), None);
+        assert_eq!(four.0.poll_beat(at(50)), Some(Beat::ClientDead));
+
+        let mut three = opened("EIO=3");
+        three.0.poll_beat(at(25));
+        three.backend_says(at(25), b"3");
+        assert_eq!(three.0.poll_beat(at(45)), Some(Beat::ClientDead));
+    }
+
+    #[test]
+    fn a_backend_that_goes_silent_is_dead_until_another_stands_in() {
+        let mut four = opened("EIO=4");
+        four.0.poll_beat(at(25));
+        four.client_says(at(25), b"3");
+        assert_eq!(four.0.poll_beat(at(45)), Some(Beat::BackendDead));
+        four.0.handle_connected();
+        four.0.poll_beat(at(50));
+        four.client_says(at(50), b"3");
+        assert_eq!(four.0.poll_beat(at(74)), None);
+
+        let mut three = opened("EIO=3");
+        three.0.poll_beat(at(25));
+        three.client_says(at(40), b"2");
+        assert_eq!(three.0.poll_beat(at(45)), Some(Beat::BackendDead));
+    }
+
+    #[test]
+    fn a_client_that_began_with_polling_is_watched_first() {
+        let mut ends = Ends(engine_io("EIO=4&transport=websocket&sid=x").expect("version 4"));
+        assert_eq!(ends.client_says(at(0), b"2probe"), Finding::Other);
+        assert_eq!(ends.backend_says(at(0), b"3probe"), Finding::Other);
+        assert_eq!(ends.backend_says(at(5), b"2"), Finding::Other);
+        assert_eq!(ends.client_says(at(5), b"3"), Finding::Other);
+        // The second ping is answered here, and its client pinged in its place.
+        assert_eq!(ends.backend_says(at(15), b"2"), Finding::Heartbeat(Some(text(b"3"))));
+        assert_eq!(ends.0.poll_beat(at(15)), Some(Beat::ToClient(text(b"2"))));
+        assert_eq!(ends.client_says(at(15), b"3"), Finding::Heartbeat(None));
+        assert_eq!(ends.0.next_deadline(), at(25));
+    }
+
+    #[test]
+    fn what_only_resembles_a_heartbeat_passes() {
+        let mut ends = opened("EIO=4");
+        for other in [&b"20"[..], b"2probe", b"40", b"", b"0", b"0[]", b"0{\"sid\":1}"] {
+            assert_eq!(ends.backend_says(at(1), other), Finding::Other);
+            assert_eq!(ends.client_says(at(1), other), Finding::Other);
+        }
+        assert_eq!(ends.0.handle_message(at(1), Direction::ToClient, MessageKind::Binary, b"2"), Finding::Other);
+    }
+}
