@@ -16,6 +16,7 @@ use self::filters::Filters;
 use self::workers::Workers;
 use crate::admin::{self, Admin, Phase, Readiness};
 use crate::config::Config;
+use crate::dataplane::state::StateSink;
 use crate::telemetry::{self, Environment};
 
 /// For what was logged and traced last.
@@ -65,7 +66,8 @@ fn serve(config: Config, telemetry: &telemetry::Telemetry) -> Result<(), StartEr
     let dataplane = Arc::new(files::within_the_limit(config.dataplane));
     let signals = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let readiness = Readiness::new();
-    let workers = Workers::start(dataplane, count, &filters.maker())?;
+    let states: Arc<dyn StateSink> = Arc::new(());
+    let workers = Workers::start(dataplane, count, &filters.maker(), &states)?;
     let _admin = match config.admin {
         Some(admin) => Some(start_admin(admin.address, &readiness, &workers, &filters, telemetry)?),
         None => None,

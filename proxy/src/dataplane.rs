@@ -1,6 +1,6 @@
 //! The data path, in the order a connection meets it. It knows nothing of YAML, wasmtime or exporters: they are given to
-//! it at its seams ([`route`] for what was configured, [`chain`] for filters, [`ledger`] for what is counted, [`trace`] for
-//! spans).
+//! it at its seams ([`route`] for what was configured, [`chain`] for filters, [`ledger`] for what is counted, [`state`] for who
+//! is connected, [`trace`] for spans).
 
 pub mod route;
 
@@ -21,5 +21,6 @@ pub mod chain;
 pub mod heartbeat;
 pub mod hold;
 pub mod ledger;
+pub mod state;
 pub mod trace;
 pub mod worker;

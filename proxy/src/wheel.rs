@@ -40,11 +40,13 @@ pub struct Wheel {
     occupied: [u64; LEVELS],
     /// All ticks before this one have fired.
     tick: u32,
+    /// Keys that are armed.
+    armed: usize,
 }
 
 impl Default for Wheel {
     fn default() -> Self {
-        Self { entries: Vec::new(), heads: [[NONE; SLOTS]; LEVELS], occupied: [0; LEVELS], tick: 0 }
+        Self { entries: Vec::new(), heads: [[NONE; SLOTS]; LEVELS], occupied: [0; LEVELS], tick: 0, armed: 0 }
     }
 }
 
@@ -59,6 +61,7 @@ impl Wheel {
         let ticks = deadline.as_micros().div_ceil(TICK_MICROS);
         self.entries[key].deadline = u32::try_from(ticks).unwrap_or(u32::MAX - 1);
         self.link(key as u32);
+        self.armed += 1;
     }
 
     /// Forgets `key`.
@@ -66,6 +69,11 @@ impl Wheel {
         if key < self.entries.len() {
             self.unlink(key as u32);
         }
+    }
+
+    /// How many keys are armed.
+    pub fn armed(&self) -> usize {
+        self.armed
     }
 
     /// When to call [`Wheel::advance`] next; it may turn out that nothing is due then.
@@ -98,6 +106,7 @@ impl Wheel {
             self.tick += 1;
             while key != NONE {
                 let entry = std::mem::replace(&mut self.entries[key as usize], UNARMED);
+                self.armed -= 1;
                 fire(key as usize);
                 key = entry.next;
             }
@@ -153,6 +162,7 @@ impl Wheel {
         if previous == NONE {
             return;
         }
+        self.armed -= 1;
         if next != NONE {
             self.entries[next as usize].previous = previous;
         }

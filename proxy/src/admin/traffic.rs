@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::metrics::{Family, Sample};
-use crate::dataplane::ledger::{Counters, Flow, LossReason};
+use crate::dataplane::ledger::{Counters, Flow, LossReason, Tables};
 use crate::dataplane::message::Direction;
 use crate::telemetry::{DropReason, SpanCounts};
 
@@ -38,6 +38,21 @@ static FLOWS: [Read<Flow>; 6] = [
     (Family::gauge("belay_messages_held_bytes", DIRECTION, "Their bytes as they will stand on the wire."), |flow| {
         flow.held_bytes.value()
     }),
+];
+
+static TABLES: Family = Family::gauge(
+    "belay_table_entries",
+    &["table"],
+    "What is kept for sessions that are open now: the sessions, those with a timer, those that wait for a backend.",
+);
+
+/// A table, and where its size is.
+type Size = (&'static str, fn(&Tables) -> u64);
+
+const TABLE_SIZES: [Size; 3] = [
+    ("sessions", |tables| tables.sessions.value()),
+    ("timers", |tables| tables.timers.value()),
+    ("waiting", |tables| tables.waiting.value()),
 ];
 
 static LOST: Family = Family::counter(
@@ -136,7 +151,7 @@ static SPANS_DROPPED: Family =
 pub(super) fn families() -> Vec<Family> {
     let flows = FLOWS.iter().map(|(family, _)| *family);
     let totals = TOTALS.iter().map(|(family, _)| *family);
-    flows.chain([LOST]).chain(totals).chain([REFUSED, SENT, SPANS_EXPORTED, SPANS_DROPPED]).collect()
+    flows.chain([LOST]).chain(totals).chain([REFUSED, SENT, TABLES, SPANS_EXPORTED, SPANS_DROPPED]).collect()
 }
 
 /// The workers' numbers, added up.
@@ -154,6 +169,9 @@ pub(super) fn workers(workers: &[Arc<Counters>]) -> Vec<Sample> {
     }
     samples.extend(TOTALS.iter().map(|(family, read)| family.sample(&[], sum(&|worker| read(worker)))));
     samples.push(REFUSED.sample(&["belay"], sum(&|worker| worker.handshakes_refused.value())));
+    for (table, read) in TABLE_SIZES {
+        samples.push(TABLES.sample(&[table], sum(&|worker| read(&worker.tables))));
+    }
     samples.push(REFUSED.sample(&["backend"], sum(&|worker| worker.handshakes_refused_upstream.value())));
     samples.push(SENT.sample(&["to_backend"], sum(&|worker| worker.heartbeats_sent_to_backend.value())));
     samples.push(SENT.sample(&["to_client"], sum(&|worker| worker.heartbeats_sent_to_client.value())));

@@ -18,6 +18,7 @@ use crate::dataplane::listener::{self, Connections};
 use crate::dataplane::message::CloseReason;
 use crate::dataplane::route::{Dataplane, Listener};
 use crate::dataplane::session::Budget;
+use crate::dataplane::state::StateSink;
 use crate::dataplane::worker::Worker;
 
 /// Makes one worker's instances of all filters, on that worker's thread.
@@ -70,7 +71,12 @@ const DRAIN_GRACE: Duration = Duration::from_secs(6);
 
 impl Workers {
     /// Binds every address, then starts so many workers and waits until all of them serve.
-    pub fn start(dataplane: Arc<Dataplane>, count: usize, filters: &FilterMaker) -> Result<Self, StartError> {
+    pub fn start(
+        dataplane: Arc<Dataplane>,
+        count: usize,
+        filters: &FilterMaker,
+        states: &Arc<dyn StateSink>,
+    ) -> Result<Self, StartError> {
         let budget = Budget::new(dataplane.limits.held_bytes_max);
         let connections: Vec<_> =
             dataplane.listeners.iter().map(|listener| Connections::new(listener.limits.connections_max)).collect();
@@ -89,7 +95,7 @@ impl Workers {
             let counters = Arc::new(Counters::default());
             workers.counters.push(Arc::clone(&counters));
             let (ready, is_ready) = std::sync::mpsc::channel();
-            let (dataplane, filters) = (Arc::clone(&dataplane), Arc::clone(filters));
+            let (dataplane, filters, states) = (Arc::clone(&dataplane), Arc::clone(filters), Arc::clone(states));
             let (budget, connections, watched) = (budget.clone(), connections.clone(), watched.clone());
             let body = move || {
                 let local = tokio::runtime::Builder::new_current_thread()
@@ -101,7 +107,7 @@ impl Workers {
                     (_, Err(error)) => return drop(ready.send(Err(StartError::Filters(error)))),
                 };
                 let filters: Vec<_> = filters.into_iter().map(|filter| Rc::new(RefCell::new(filter))).collect();
-                let worker = Rc::new(Worker::new(dataplane, &filters, counters, budget));
+                let worker = Rc::new(Worker::new(dataplane, &filters, counters, budget, states));
                 local.block_on(run(worker, sockets, connections, watched, move || drop(ready.send(Ok(())))));
             };
             let thread = std::thread::Builder::new().name(format!("belay-{index}")).spawn(body)?;

@@ -91,6 +91,8 @@ pub struct FactsInner {
     pub default_subprotocol: Option<Box<str>>,
     /// At most [`TIMERS_MAX`] for each filter.
     pub timers: Vec<FilterTimer>,
+    /// Whether an attribute was set or removed since [`Facts::take_renamed`].
+    pub renamed: bool,
 }
 
 /// A timer that a filter set for a session.
@@ -136,6 +138,11 @@ impl Facts {
     pub fn attribute(&self, name: &str) -> Option<&str> {
         let attributes = &self.inner()?.attributes;
         attributes.iter().find(|(n, _)| **n == *name).map(|(_, value)| &**value)
+    }
+
+    /// Whether an attribute changed since this was last asked.
+    pub fn take_renamed(&mut self) -> bool {
+        self.0.as_mut().is_some_and(|facts| std::mem::take(&mut facts.renamed))
     }
 
     /// When the first of the filters' timers is due.

@@ -300,8 +300,9 @@ impl Future for Driver {
 
 impl Drop for Driver {
     fn drop(&mut self) {
+        self.worker.with_context(Instant::now(), |context| self.session.handle_abandoned(context));
         if let Some(key) = self.key {
-            self.worker.leave(key);
+            self.worker.leave(key, &self.session.route().route.backend.authority);
         }
     }
 }

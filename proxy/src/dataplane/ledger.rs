@@ -52,6 +52,19 @@ pub struct Counters {
     pub clients_dead: Counter,
     /// Connections closed since their client broke the protocol or a limit.
     pub clients_misbehaved: Counter,
+    /// What it keeps, session by session.
+    pub tables: Tables,
+}
+
+/// How many entries a worker's tables have now. With no session left, none.
+#[derive(Debug, Default)]
+pub struct Tables {
+    /// Sessions with a task.
+    pub sessions: Counter,
+    /// Sessions that the wheel is to wake.
+    pub timers: Counter,
+    /// Sessions that wait for their backend.
+    pub waiting: Counter,
 }
 
 /// The counts of one direction.
@@ -143,6 +156,11 @@ impl Counter {
     /// Takes away, for what is a level and not a count.
     pub fn sub(&self, by: u64) {
         self.0.store(self.0.load(Relaxed).wrapping_sub(by), Relaxed);
+    }
+
+    /// For what is known as a whole.
+    pub fn set(&self, entries: usize) {
+        self.0.store(entries as u64, Relaxed);
     }
 
     /// As it is now.

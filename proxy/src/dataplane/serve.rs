@@ -26,6 +26,7 @@ use super::handshake::Handshake;
 use super::listener::ConnectionSlot;
 use super::message::CloseReason;
 use super::session::{RouteState, Session};
+use super::state::{EndReason, Ended, SessionState, StateChange};
 use super::trace::{Connect, ConnectSpan, HandshakeSpan};
 use super::upstream::{self, Connection, DialError, Dialled, accept_for, has_token};
 use super::worker::Worker;
@@ -197,6 +198,17 @@ struct Guest {
     route: Rc<RouteState>,
     /// Taken when it becomes a session.
     papers: Option<Papers>,
+    visible: Visible,
+}
+
+/// Whether those who keep count of clients know of a guest.
+enum Visible {
+    No,
+    /// If it does not come in after all, so many dials were made in vain, and this is why.
+    Connecting {
+        dials: u32,
+        otherwise: EndReason,
+    },
 }
 
 struct Papers {
@@ -224,7 +236,7 @@ const REACH_AGAIN: Duration = Duration::from_millis(100);
 impl Guest {
     fn new(worker: &Rc<Worker>, route: &Rc<RouteState>, handshake: Handshake) -> Self {
         let papers = Papers { handshake, facts: Facts::default(), handles: route.chain.handles() };
-        Self { worker: Rc::clone(worker), route: Rc::clone(route), papers: Some(papers) }
+        Self { worker: Rc::clone(worker), route: Rc::clone(route), papers: Some(papers), visible: Visible::No }
     }
 
     fn ask_filters(&mut self) -> Result<(), Refusal> {
@@ -242,13 +254,29 @@ impl Guest {
         Err(Box::new(response))
     }
 
+    /// Tells those who keep count of clients.
+    fn tell_state(&self, state: SessionState) {
+        let Some(papers) = &self.papers else { return };
+        self.worker.states.on_state(&StateChange {
+            session: papers.handshake.session,
+            route: &self.route.route,
+            peer: papers.handshake.peer,
+            facts: &papers.facts,
+            at: Instant::now(),
+            state,
+        });
+    }
+
     /// The session's first upstream. A backend that is not there yet is given the route's `connect_timeout` to come.
     async fn dial(&mut self) -> Result<Dialled, Refusal> {
         let backend = &self.route.route.backend;
         let deadline = tokio::time::Instant::now() + backend.connect_timeout;
         let counters = std::sync::Arc::clone(&self.worker.counters);
         let mut attempt = 1;
+        self.tell_state(SessionState::Connecting);
         loop {
+            // Dropped while it dials: the client does not wait for the answer.
+            self.visible = Visible::Connecting { dials: attempt, otherwise: EndReason::ClientGone };
             let Some(papers) = &mut self.papers else { unreachable!("a guest has papers") };
             let mut request = upstream::request(backend, &papers.handshake, &papers.facts, attempt, Connection::First);
             let connect = Connect::of_session(&self.route.route, &papers.handshake, attempt, Connection::First);
@@ -269,6 +297,7 @@ impl Guest {
             };
             if let DialError::Refused(response) = error {
                 counters.handshakes_refused_upstream.add(1);
+                self.visible = Visible::Connecting { dials: attempt, otherwise: EndReason::BackendRefused };
                 return Err(Box::new(pass_back(*response)));
             }
             counters.dials_failed.add(1);
@@ -282,6 +311,7 @@ impl Guest {
             }
             debug!(route = %self.route.route.name, %error, "a client finds no backend");
             counters.handshakes_refused.add(1);
+            self.visible = Visible::Connecting { dials: attempt, otherwise: EndReason::BackendGone };
             return Err(Box::new(no_backend(&self.route.route.name, &error)));
         }
     }
@@ -299,6 +329,9 @@ impl Guest {
 
 impl Drop for Guest {
     fn drop(&mut self) {
+        if let Visible::Connecting { dials, otherwise } = self.visible {
+            self.tell_state(SessionState::Disconnected(Ended { reason: otherwise, messages: 0, dials }));
+        }
         if let Some(papers) = &mut self.papers {
             let reason = CloseReason { code: None, reason: "not let in".into() };
             self.route.chain.on_close(&mut papers.subject(&self.route), &reason);

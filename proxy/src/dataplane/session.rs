@@ -30,9 +30,10 @@ use super::chain::{Chain, Facts, Handle, UpstreamEvent};
 use super::codec::{Decoder, Role, encode_close};
 use super::handshake::Handshake;
 use super::heartbeat::Edge;
-use super::ledger::{Counters, LossReason};
+use super::ledger::Counters;
 use super::message::CloseReason;
 use super::route::Route;
+use super::state::{EndReason, SessionState, StateSink};
 use super::trace::TraceContext;
 use crate::time::Instant;
 
@@ -89,6 +90,8 @@ pub struct Context<'a> {
     pub budget: &'a Budget,
     /// Jitter.
     pub random: &'a mut SmallRng,
+    /// Who keeps count of clients.
+    pub states: &'a dyn StateSink,
 }
 
 enum State {
@@ -175,6 +178,7 @@ impl Session {
             core.timers.set(Timer::Probe, cx.now + probe.every);
         }
         cx.counters.sessions_opened.add(1);
+        core.tell_state(cx, SessionState::Connected);
         core.tell_filters(cx, UpstreamEvent::Connected(connecting));
         Self { client_decoder: Decoder::new(Role::Server), upstream_decoder: Decoder::new(Role::Client), core }
     }
@@ -209,7 +213,7 @@ impl Session {
 
     /// The client's connection ended, or broke.
     pub fn handle_client_gone(&mut self, cx: &mut Context<'_>) {
-        self.core.on_client_gone(cx);
+        self.core.on_client_gone(cx, EndReason::ClientGone);
     }
 
     /// The upstream's connection is over.
@@ -240,7 +244,15 @@ impl Session {
 
     /// The process, or someone at the admin port, wants the session ended.
     pub fn handle_shutdown(&mut self, cx: &mut Context<'_>, reason: CloseReason) {
-        self.core.close(cx, reason, LossReason::Drained);
+        if matches!(self.core.state, State::Bound(_) | State::Holding(_)) {
+            self.core.tell_state(cx, SessionState::Draining);
+            self.core.close(cx, reason, EndReason::Drained);
+        }
+    }
+
+    /// Its task is dropped, since the worker ends before it does.
+    pub fn handle_abandoned(&mut self, cx: &mut Context<'_>) {
+        self.core.end(cx, EndReason::Drained);
     }
 
     /// Does what is due. To be called at [`Session::next_deadline`]; harmless before.

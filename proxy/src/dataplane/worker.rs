@@ -19,6 +19,7 @@ use super::ledger::Counters;
 use super::message::CloseReason;
 use super::route::{Dataplane, Route};
 use super::session::{Budget, Context, Pool, RouteState};
+use super::state::StateSink;
 use crate::time::Instant;
 use crate::wheel::Wheel;
 
@@ -32,6 +33,8 @@ pub struct Worker {
     pub forwarder: super::forward::Forwarder,
     /// So many sessions may dial at a time.
     pub dialling: Rc<Semaphore>,
+    /// Who keeps count of clients.
+    pub states: Arc<dyn StateSink>,
     routes: Vec<Rc<RouteState>>,
     budget: Budget,
     sessions: RefCell<Slab<Entry>>,
@@ -72,7 +75,13 @@ const RETURN_SPACING: Duration = Duration::from_micros(100);
 
 impl Worker {
     /// A worker with filters of its own, one for each of [`Dataplane::filters`].
-    pub fn new(dataplane: Arc<Dataplane>, filters: &[SharedFilter], counters: Arc<Counters>, budget: Budget) -> Self {
+    pub fn new(
+        dataplane: Arc<Dataplane>,
+        filters: &[SharedFilter],
+        counters: Arc<Counters>,
+        budget: Budget,
+        states: Arc<dyn StateSink>,
+    ) -> Self {
         let routes = dataplane.routes.0.iter().map(|route| {
             let chain = route.filters.iter().filter_map(|&index| filters.get(index).cloned()).collect();
             Rc::new(RouteState { route: Arc::clone(route), chain: Chain::new(chain) })
@@ -82,6 +91,7 @@ impl Worker {
             counters,
             forwarder: Default::default(),
             dialling: Rc::new(Semaphore::new(DIALLING_MAX)),
+            states,
             budget,
             sessions: RefCell::default(),
             wheel: RefCell::default(),
@@ -107,6 +117,7 @@ impl Worker {
             pool: &mut self.pool.borrow_mut(),
             budget: &self.budget,
             random: &mut self.random.borrow_mut(),
+            states: &*self.states,
         })
     }
 
@@ -117,13 +128,25 @@ impl Worker {
 
     /// Takes a session in; `waker` wakes its task.
     pub fn enter(&self, waker: Waker) -> SessionKey {
-        SessionKey(self.sessions.borrow_mut().insert(Entry { waker, command: Cell::new(None) }))
+        let mut sessions = self.sessions.borrow_mut();
+        let key = SessionKey(sessions.insert(Entry { waker, command: Cell::new(None) }));
+        self.counters.tables.sessions.set(sessions.len());
+        key
     }
 
-    /// The session is over.
-    pub fn leave(&self, key: SessionKey) {
-        self.sessions.borrow_mut().remove(key.0);
-        self.wheel.borrow_mut().disarm(key.0);
+    /// The session is over. It may have waited for this backend.
+    pub fn leave(&self, key: SessionKey, authority: &str) {
+        let mut sessions = self.sessions.borrow_mut();
+        sessions.remove(key.0);
+        self.counters.tables.sessions.set(sessions.len());
+        let mut wheel = self.wheel.borrow_mut();
+        wheel.disarm(key.0);
+        self.counters.tables.timers.set(wheel.armed());
+        if let Some(keys) = self.waiting.borrow_mut().get_mut(authority)
+            && keys.remove(&key)
+        {
+            self.counters.tables.waiting.sub(1);
+        }
     }
 
     /// Wakes the session at `deadline`, in place of an earlier arming.
@@ -131,6 +154,7 @@ impl Worker {
         let mut wheel = self.wheel.borrow_mut();
         let before = wheel.next_wake();
         wheel.arm(key.0, deadline);
+        self.counters.tables.timers.set(wheel.armed());
         if before.is_none_or(|before| deadline < before) {
             self.wheel_changed.notify_one();
         }
@@ -156,7 +180,9 @@ impl Worker {
             if keys.is_empty() {
                 warn!(backend = authority, "the backend is away: holding its sessions");
             }
-            keys.insert(key);
+            if keys.insert(key) {
+                self.counters.tables.waiting.add(1);
+            }
         }
     }
 
@@ -167,6 +193,7 @@ impl Worker {
         if keys.is_empty() {
             return;
         }
+        self.counters.tables.waiting.sub(keys.len() as u64);
         info!(backend = authority, sessions = keys.len(), "the backend is back: binding its sessions");
         let mut wait = Duration::ZERO;
         for key in keys {
@@ -209,11 +236,13 @@ impl Worker {
                 }
             }
             let sessions = self.sessions.borrow();
-            self.wheel.borrow_mut().advance(Instant::now(), |key| {
+            let mut wheel = self.wheel.borrow_mut();
+            wheel.advance(Instant::now(), |key| {
                 if let Some(entry) = sessions.get(key) {
                     entry.waker.wake_by_ref();
                 }
             });
+            self.counters.tables.timers.set(wheel.armed());
         }
     }
 }

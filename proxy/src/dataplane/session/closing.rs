@@ -6,13 +6,13 @@ use tracing::debug;
 use super::timers::Timer;
 use super::{CLOSE_TIMEOUT, Context, Core, Ending, State, UpstreamWish};
 use crate::dataplane::codec::{ProtocolError, Role};
-use crate::dataplane::ledger::LossReason;
 use crate::dataplane::message::CloseReason;
+use crate::dataplane::state::{EndReason, Ended, SessionState};
 
 /// The end has begun.
 pub(super) struct Closing {
-    /// Why messages that do not make it are lost.
-    pub(super) loss: LossReason,
+    /// What ends it, and loses the messages that do not make it.
+    pub(super) reason: EndReason,
     pub(super) client: ClientEnd,
     pub(super) upstream: UpstreamEnd,
 }
@@ -83,13 +83,13 @@ impl Core {
             State::Bound(_) => {
                 self.to_upstream.push_close(cx.pool, Role::Client, &reason);
                 let client = ClientEnd::Waiting(reason);
-                self.begin_closing(cx, LossReason::ClientGone, client, UpstreamEnd::Asked);
+                self.begin_closing(cx, EndReason::ClientClosed, client, UpstreamEnd::Asked);
             }
             // Holding => Closing
             State::Holding(_) => {
-                self.stop_holding(cx, LossReason::ClientGone);
+                self.stop_holding(cx, EndReason::ClientClosed);
                 self.to_client.push_close(cx.pool, Role::Server, &reason);
-                self.begin_closing(cx, LossReason::ClientGone, ClientEnd::Answering, UpstreamEnd::Gone);
+                self.begin_closing(cx, EndReason::ClientClosed, ClientEnd::Answering, UpstreamEnd::Gone);
             }
             // Closing => Closing
             State::Closing(closing) => closing.client = ClientEnd::Answering,
@@ -107,7 +107,7 @@ impl Core {
             State::Bound(_) => {
                 self.to_upstream.push_close(cx.pool, Role::Client, &reason);
                 self.to_client.push_close(cx.pool, Role::Server, &reason);
-                self.begin_closing(cx, LossReason::BackendClosed, ClientEnd::Asked, UpstreamEnd::Draining);
+                self.begin_closing(cx, EndReason::BackendClosed, ClientEnd::Asked, UpstreamEnd::Draining);
             }
             // Closing => Closing: the backend's answer. It has read all that came before our close frame.
             State::Closing(closing) => {
@@ -122,17 +122,17 @@ impl Core {
         }
     }
 
-    /// The client's connection ended without a close handshake, or after it.
-    pub(super) fn on_client_gone(&mut self, cx: &mut Context<'_>) {
+    /// The client's connection ended without a close handshake, or after it, or is as good as ended.
+    pub(super) fn on_client_gone(&mut self, cx: &mut Context<'_>, why: EndReason) {
         match &mut self.state {
             // Bound => Closing: what it said before is still passed on; the backend sees the connection end the same way.
             State::Bound(_) => {
-                self.begin_closing(cx, LossReason::ClientGone, ClientEnd::Gone, UpstreamEnd::Draining);
+                self.begin_closing(cx, why, ClientEnd::Gone, UpstreamEnd::Draining);
             }
             // Holding => Closing
             State::Holding(_) => {
-                self.stop_holding(cx, LossReason::ClientGone);
-                self.begin_closing(cx, LossReason::ClientGone, ClientEnd::Gone, UpstreamEnd::Gone);
+                self.stop_holding(cx, why);
+                self.begin_closing(cx, why, ClientEnd::Gone, UpstreamEnd::Gone);
             }
             // Closing => (Closing | Closed)
             State::Closing(closing) => closing.client = ClientEnd::Gone,
@@ -143,7 +143,7 @@ impl Core {
 
     /// Ends the session on our own account: the client is told why, the backend that the client is going.
     // (Bound | Holding) => Closing
-    pub(super) fn close(&mut self, cx: &mut Context<'_>, reason: CloseReason, loss: LossReason) {
+    pub(super) fn close(&mut self, cx: &mut Context<'_>, reason: CloseReason, why: EndReason) {
         let upstream = match &self.state {
             State::Bound(_) => {
                 let going = CloseReason::new(1001, "the session was ended by the proxy");
@@ -151,20 +151,20 @@ impl Core {
                 UpstreamEnd::Asked
             }
             State::Holding(_) => {
-                self.stop_holding(cx, loss);
+                self.stop_holding(cx, why);
                 UpstreamEnd::Gone
             }
             State::Closing(_) | State::Closed => return,
         };
         debug!(session = %self.handshake.session, code = reason.code, reason = %reason.reason, "closing the session");
         self.to_client.push_close(cx.pool, Role::Server, &reason);
-        self.begin_closing(cx, loss, ClientEnd::Asked, upstream);
+        self.begin_closing(cx, why, ClientEnd::Asked, upstream);
     }
 
     pub(super) fn on_client_misbehaved(&mut self, cx: &mut Context<'_>, error: &ProtocolError) {
         debug!(session = %self.handshake.session, %error, "the client broke the protocol or a limit");
         cx.counters.clients_misbehaved.add(1);
-        self.close(cx, error.close_reason(), LossReason::Misbehaved);
+        self.close(cx, error.close_reason(), EndReason::ClientMisbehaved);
         // It will not be listened to any more, so its close frame will not be seen either.
         if let State::Closing(closing) = &mut self.state {
             closing.client = ClientEnd::Answering;
@@ -185,7 +185,7 @@ impl Core {
                     _ => CloseReason::new(1011, "the backend broke the protocol"),
                 };
                 self.to_client.push_close(cx.pool, Role::Server, &told);
-                self.begin_closing(cx, LossReason::BackendClosed, ClientEnd::Asked, UpstreamEnd::Draining);
+                self.begin_closing(cx, EndReason::BackendMisbehaved, ClientEnd::Asked, UpstreamEnd::Draining);
             }
             _ => self.on_upstream_gone(cx, Ending::Broken),
         }
@@ -201,18 +201,18 @@ impl Core {
                 self.timers.set(Timer::CloseEnds, cx.now + CLOSE_TIMEOUT);
             }
             _ => {
-                let loss = closing.loss;
-                self.end(cx, loss);
+                let why = closing.reason;
+                self.end(cx, why);
             }
         }
     }
 
-    fn begin_closing(&mut self, cx: &mut Context<'_>, loss: LossReason, client: ClientEnd, upstream: UpstreamEnd) {
+    fn begin_closing(&mut self, cx: &mut Context<'_>, reason: EndReason, client: ClientEnd, upstream: UpstreamEnd) {
         for timer in [Timer::Probe, Timer::Heartbeat] {
             self.timers.clear(timer);
         }
         self.timers.set(Timer::CloseEnds, cx.now + CLOSE_TIMEOUT);
-        self.state = State::Closing(Closing { loss, client, upstream });
+        self.state = State::Closing(Closing { reason, client, upstream });
     }
 
     /// Sees what is complete by now.
@@ -230,20 +230,21 @@ impl Core {
             closing.client = ClientEnd::Gone;
         }
         if let (ClientEnd::Gone, UpstreamEnd::Gone) = (&closing.client, &closing.upstream) {
-            let loss = closing.loss;
-            self.end(cx, loss);
+            let why = closing.reason;
+            self.end(cx, why);
         }
     }
 
-    /// Balances the books, tells the filters, and is done.
+    /// Balances the books, tells the filters and those who keep count of clients, and is done.
     // any => Closed
-    pub(super) fn end(&mut self, cx: &mut Context<'_>, loss: LossReason) {
+    pub(super) fn end(&mut self, cx: &mut Context<'_>, why: EndReason) {
         if let State::Closed = self.state {
             return;
         }
         if let State::Holding(_) = self.state {
-            self.stop_holding(cx, loss);
+            self.stop_holding(cx, why);
         }
+        let loss = why.loss();
         // What an upstream took that stood until the end has arrived, as far as anyone can tell.
         self.settle_delivered(cx, self.written());
         self.settle_lost(cx, self.sent, loss);
@@ -258,6 +259,8 @@ impl Core {
         cx.counters.sessions_closed.add(1);
         let reason = CloseReason { code: None, reason: loss.label().into() };
         self.ask_chain(cx, |chain, subject| chain.on_close(subject, &reason));
-        debug!(session = %self.handshake.session, because = loss.label(), "the session is over");
+        debug!(session = %self.handshake.session, because = why.label(), "the session is over");
+        let ended = Ended { reason: why, messages: self.sent, dials: self.dials };
+        self.tell_state(cx, SessionState::Disconnected(ended));
     }
 }

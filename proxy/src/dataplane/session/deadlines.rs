@@ -8,7 +8,7 @@ use super::proof::PING_MARK;
 use super::timers::Timer;
 use super::{Context, Core, Ending, State};
 use crate::dataplane::codec::{Opcode, Role};
-use crate::dataplane::ledger::LossReason;
+use crate::dataplane::state::EndReason;
 use crate::time::Instant;
 
 /// Whether the client was asked if it lives.
@@ -20,7 +20,7 @@ pub(super) enum Probing {
 impl Core {
     pub(super) fn on_timer(&mut self, cx: &mut Context<'_>, timer: Timer) {
         match timer {
-            Timer::HoldEnds => self.give_up(cx, "no backend for too long"),
+            Timer::HoldEnds => self.give_up(cx, "no backend for too long", EndReason::HoldExpired),
             Timer::Redial => {
                 if let State::Holding(holding) = &mut self.state {
                     holding.redial = Redial::Due;
@@ -31,7 +31,7 @@ impl Core {
             Timer::Heartbeat => self.on_heartbeat_due(cx),
             Timer::ClientStalled => {
                 cx.counters.clients_misbehaved.add(1);
-                self.end(cx, LossReason::SlowClient);
+                self.end(cx, EndReason::SlowClient);
             }
             Timer::UpstreamStalled => self.on_upstream_gone(cx, Ending::Broken),
             Timer::CloseEnds => self.on_close_timeout(cx),
@@ -47,7 +47,7 @@ impl Core {
                 if matches!(self.state, State::Bound(_) | State::Holding(_)) {
                     debug!(session = %self.handshake.session, "the client answers no probe");
                     cx.counters.clients_dead.add(1);
-                    self.on_client_gone(cx);
+                    self.on_client_gone(cx, EndReason::ClientDead);
                 }
             }
             // NotAsked => Asked
@@ -65,6 +65,7 @@ impl Core {
     }
 
     pub(super) fn on_flushed(&mut self, cx: &mut Context<'_>) {
+        self.tell_of_new_name(cx);
         self.settle_closing(cx);
         self.to_client.settle(cx.pool, cx.budget, &cx.counters.to_client.held_bytes);
         self.to_upstream.settle(cx.pool, cx.budget, &cx.counters.to_backend.held_bytes);

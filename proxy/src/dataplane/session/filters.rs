@@ -1,11 +1,11 @@
-//! What a session asks of its filters besides messages, and what it does for them.
+//! What a session asks of its filters besides messages, what it does for them, and what it tells of itself.
 
 use std::rc::Rc;
 
-use super::{Context, Core};
+use super::{Context, Core, State};
 use crate::dataplane::chain::{Chain, Reaction, Subject, UpstreamEvent};
-use crate::dataplane::ledger::LossReason;
 use crate::dataplane::message::Direction;
+use crate::dataplane::state::{EndReason, SessionState, StateChange};
 
 impl Core {
     /// Whether a message concerns anybody but its two ends.
@@ -38,7 +38,32 @@ impl Core {
         match reaction {
             Reaction::None => {}
             Reaction::Send(message) => self.tell_client(cx, &message),
-            Reaction::Close(reason) => self.close(cx, reason, LossReason::FilterClosed),
+            Reaction::Close(reason) => self.close(cx, reason, EndReason::FilterClosed),
+        }
+    }
+
+    /// Tells those who keep count of clients.
+    pub(super) fn tell_state(&mut self, cx: &Context<'_>, state: SessionState) {
+        self.facts.take_renamed();
+        let change = StateChange {
+            session: self.handshake.session,
+            route: &self.route.route,
+            peer: self.handshake.peer,
+            facts: &self.facts,
+            at: cx.now,
+            state,
+        };
+        cx.states.on_state(&change);
+    }
+
+    /// A filter may come to know who the client is when the session has long been open.
+    pub(super) fn tell_of_new_name(&mut self, cx: &Context<'_>) {
+        if self.facts.take_renamed() {
+            match self.state {
+                State::Bound(_) => self.tell_state(cx, SessionState::Connected),
+                State::Holding(_) => self.tell_state(cx, SessionState::Holding),
+                State::Closing(_) | State::Closed => {}
+            }
         }
     }
 

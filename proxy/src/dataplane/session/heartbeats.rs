@@ -10,8 +10,8 @@ use super::timers::Timer;
 use super::{Context, Core, Ending, State};
 use crate::dataplane::codec::Role;
 use crate::dataplane::heartbeat::{Beat, Finding, MalformedPolicy};
-use crate::dataplane::ledger::LossReason;
 use crate::dataplane::message::{CloseReason, Direction, Message, MessageKind};
+use crate::dataplane::state::EndReason;
 
 impl Core {
     /// Deals with what is a heartbeat, and returns what is not, as it is to be passed on.
@@ -69,7 +69,7 @@ impl Core {
             MalformedPolicy::Forward => return Some(payload.into()),
             MalformedPolicy::Close => {
                 cx.counters.clients_misbehaved.add(1);
-                self.close(cx, CloseReason::new(1008, "not a valid heartbeat"), LossReason::Misbehaved);
+                self.close(cx, CloseReason::new(1008, "not a valid heartbeat"), EndReason::ClientMisbehaved);
             }
         }
         None
@@ -90,7 +90,7 @@ impl Core {
                 (Beat::ClientDead, State::Bound(_) | State::Holding(_)) => {
                     debug!(session = %self.handshake.session, "the client's heartbeats have stopped");
                     cx.counters.clients_dead.add(1);
-                    self.on_client_gone(cx);
+                    self.on_client_gone(cx, EndReason::ClientDead);
                 }
                 (Beat::BackendDead, State::Bound(_)) => {
                     debug!(session = %self.handshake.session, "the backend's heartbeats have stopped");

@@ -14,6 +14,7 @@ use crate::dataplane::chain::UpstreamEvent;
 use crate::dataplane::hold::{Backoff, Unconfirmed};
 use crate::dataplane::ledger::LossReason;
 use crate::dataplane::message::{CloseReason, Message, MessageKind};
+use crate::dataplane::state::{EndReason, SessionState};
 use crate::dataplane::trace::{HoldEnd, HoldOutcome, HoldSpan};
 use crate::time::Instant;
 
@@ -95,7 +96,7 @@ impl Core {
         if !hold.is_on() || !hold.codes.contains(&code) {
             self.begin_holding(cx, unconfirmed, farewell);
             self.tell_filters(cx, UpstreamEvent::Lost);
-            return self.give_up(cx, "the backend went away");
+            return self.give_up(cx, "the backend went away", EndReason::BackendGone);
         }
         debug!(session = %self.handshake.session, route = %route.route.name, code, unconfirmed, "holding: the upstream is lost");
         cx.counters.holds.add(1);
@@ -106,6 +107,7 @@ impl Core {
             let notice = fill_in(notice, reported);
             self.tell_client(cx, &notice);
         }
+        self.tell_state(cx, SessionState::Holding);
         self.tell_filters(cx, UpstreamEvent::Lost);
         if let State::Holding(_) = self.state {
             self.wait_to_redial(cx);
@@ -196,7 +198,7 @@ impl Core {
             // 1008, RFC 6455, section 7.4.1: the backend does not want this session, for a reason of its own.
             DialFailure::Refused(status) => {
                 let reason = CloseReason::new(1008, &format!("the backend refused the session: {status}"));
-                self.close(cx, reason, LossReason::BackendClosed);
+                self.close(cx, reason, EndReason::BackendRefused);
             }
         }
     }
@@ -227,6 +229,7 @@ impl Core {
         }
         let notice = hold.notice_bound.clone();
         self.state = State::Bound(Bound { since: cx.now, proof: Proof::NotAsked, swallow });
+        self.tell_state(cx, SessionState::Connected);
         if let Some(notice) = notice {
             self.tell_client(cx, &notice);
         }
@@ -234,11 +237,11 @@ impl Core {
     }
 
     /// Whether so many bytes more may be held.
-    pub(super) fn room_to_hold(&self, cx: &Context<'_>, bytes: usize) -> Result<(), LossReason> {
+    pub(super) fn room_to_hold(&self, cx: &Context<'_>, bytes: usize) -> Result<(), EndReason> {
         if self.to_upstream.bytes() + bytes > self.route.route.hold.bytes_max {
-            Err(LossReason::HoldFull)
+            Err(EndReason::HoldFull)
         } else if !cx.budget.allows(bytes) {
-            Err(LossReason::Budget)
+            Err(EndReason::Budget)
         } else {
             Ok(())
         }
@@ -246,18 +249,19 @@ impl Core {
 
     /// Patience has ended.
     // Holding => Closing
-    pub(super) fn give_up(&mut self, cx: &mut Context<'_>, why: &str) {
-        let reason = CloseReason::new(self.route.route.hold.close_code, why);
-        debug!(session = %self.handshake.session, why, "giving up on the backend");
-        self.close(cx, reason, LossReason::HoldExpired);
+    pub(super) fn give_up(&mut self, cx: &mut Context<'_>, told: &str, why: EndReason) {
+        let reason = CloseReason::new(self.route.route.hold.close_code, told);
+        debug!(session = %self.handshake.session, why = told, "giving up on the backend");
+        self.close(cx, reason, why);
     }
 
     /// Leaves Holding for good. What is held is lost, for this reason.
-    pub(super) fn stop_holding(&mut self, cx: &mut Context<'_>, loss: LossReason) {
+    pub(super) fn stop_holding(&mut self, cx: &mut Context<'_>, reason: EndReason) {
+        let loss = reason.loss();
         self.end_holding(cx, HoldOutcome::Lost(loss));
         self.settle_lost(cx, self.sent, loss);
         self.to_upstream.clear(cx.pool, cx.budget, &cx.counters.to_backend.held_bytes);
-        self.state = State::Closing(Closing { loss, client: ClientEnd::Asked, upstream: UpstreamEnd::Gone });
+        self.state = State::Closing(Closing { reason, client: ClientEnd::Asked, upstream: UpstreamEnd::Gone });
     }
 }
 

@@ -12,6 +12,7 @@ use crate::dataplane::codec::{Event, Opcode, Role};
 use crate::dataplane::heartbeat::PingPolicy;
 use crate::dataplane::ledger::LossReason;
 use crate::dataplane::message::{CloseReason, Direction, Message, MessageKind};
+use crate::dataplane::state::EndReason;
 
 impl Core {
     pub(super) fn on_client_event(&mut self, cx: &mut Context<'_>, event: Event<'_>) {
@@ -49,7 +50,7 @@ impl Core {
         flow.accepted_bytes.add(payload.len() as u64);
         if let State::Closing(closing) = &self.state {
             // The session was ended before this arrived; the close code has told the client.
-            return flow.lost(closing.loss).add(1);
+            return flow.lost(closing.reason.loss()).add(1);
         }
         let passage = if self.has_onlookers(Direction::ToBackend) {
             self.ask_chain(cx, |chain, subject| chain.on_message(subject, Direction::ToBackend, kind, &payload))
@@ -72,7 +73,7 @@ impl Core {
             }
             Passage::Close(reason) => {
                 flow.lost(LossReason::FilterClosed).add(1);
-                self.close(cx, reason, LossReason::FilterClosed);
+                self.close(cx, reason, EndReason::FilterClosed);
             }
         }
     }
@@ -80,11 +81,11 @@ impl Core {
     /// Puts a client's message on its way, or keeps it while there is no way.
     pub(super) fn send_upstream(&mut self, cx: &mut Context<'_>, kind: MessageKind, payload: &[u8], memory: Memory) {
         if let State::Holding(_) = self.state
-            && let Err(loss) = self.room_to_hold(cx, payload.len())
+            && let Err(why) = self.room_to_hold(cx, payload.len())
         {
-            cx.counters.to_backend.lost(loss).add(1);
+            cx.counters.to_backend.lost(why.loss()).add(1);
             let reason = CloseReason::new(self.route.route.hold.close_code, "no backend, and too much to hold");
-            return self.close(cx, reason, loss);
+            return self.close(cx, reason, why);
         }
         let policy = &self.route.route.hold.replay;
         if (memory == Memory::Remember || self.sent < u64::from(policy.first))
@@ -134,7 +135,7 @@ impl Core {
         if let State::Closing(closing) = &self.state
             && !closing.client_still_reads()
         {
-            return flow.lost(closing.loss).add(1);
+            return flow.lost(closing.reason.loss()).add(1);
         }
         let passage = if self.has_onlookers(Direction::ToClient) {
             self.ask_chain(cx, |chain, subject| chain.on_message(subject, Direction::ToClient, kind, &payload))
@@ -153,7 +154,7 @@ impl Core {
             Passage::Drop | Passage::Heartbeat(None) => flow.consumed.add(1),
             Passage::Close(reason) => {
                 flow.lost(LossReason::FilterClosed).add(1);
-                self.close(cx, reason, LossReason::FilterClosed);
+                self.close(cx, reason, EndReason::FilterClosed);
             }
         }
     }

@@ -2,6 +2,7 @@
 
 mod faults;
 mod heartbeats;
+mod states;
 mod world;
 
 use std::time::Duration;
@@ -10,6 +11,7 @@ use self::world::{World, policy};
 use super::*;
 use crate::dataplane::heartbeat::{Answerer, Probe, Text};
 use crate::dataplane::hold::{Backoff, Unconfirmed};
+use crate::dataplane::ledger::LossReason;
 use crate::dataplane::message::Message;
 
 #[test]

@@ -29,6 +29,7 @@ impl Host for State {
                     value.len()
                 ));
             }
+            facts.renamed = true;
             set(&mut facts.attributes, &name, &value, ATTRIBUTES_MAX, "attributes")
         })
     }
@@ -36,7 +37,9 @@ impl Host for State {
     fn remove_attribute(&mut self, name: String) -> wasmtime::Result<()> {
         self.host_call()?;
         if self.facts.attribute(&name).is_some() {
-            self.facts.inner_mut().attributes.retain(|(known, _)| **known != *name);
+            let facts = self.facts.inner_mut();
+            facts.attributes.retain(|(known, _)| **known != *name);
+            facts.renamed = true;
         }
         Ok(())
     }

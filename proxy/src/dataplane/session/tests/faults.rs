@@ -8,8 +8,8 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
 use super::world::{World, policy};
-use super::*;
 use crate::dataplane::hold::Unconfirmed;
+use crate::dataplane::ledger::LossReason;
 
 struct Story {
     world: World,

@@ -1,7 +1,7 @@
 //! A client, a backend, the wires between them and the time that passes, all as plain data.
 
 use std::rc::Rc;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use rand::SeedableRng;
@@ -11,7 +11,9 @@ use super::super::*;
 use crate::dataplane::codec::{Event, Opcode, encode, encode_close};
 use crate::dataplane::heartbeat::HeartbeatPolicy;
 use crate::dataplane::hold::HoldPolicy;
+use crate::dataplane::ledger::LossReason;
 use crate::dataplane::route::{Backend, Match, MessageLimits, SlowClient};
+use crate::dataplane::state::StateChange;
 use crate::id::SessionId;
 
 /// A route with the defaults, no filter and no probe.
@@ -45,8 +47,19 @@ pub(super) struct World {
     pub(super) rng: SmallRng,
     now: Instant,
     pool: Pool,
+    told: Told,
     client: Peer,
     backend: Peer,
+}
+
+/// What those heard who keep count of clients.
+#[derive(Default)]
+struct Told(Mutex<Vec<SessionState>>);
+
+impl StateSink for Told {
+    fn on_state(&self, change: &StateChange<'_>) {
+        self.0.lock().expect("one thread").push(change.state);
+    }
 }
 
 /// One end: what it heard.
@@ -90,11 +103,13 @@ impl World {
     pub(super) fn asked_for(route: Route, target: &str, bytes_max: usize) -> Self {
         let (counters, budget) = (Counters::default(), Budget::new(bytes_max));
         let (mut pool, mut rng) = (Pool::default(), SmallRng::seed_from_u64(7));
+        let told = Told::default();
         let now = Instant::ZERO + Duration::from_secs(1000);
         let peer = "127.0.0.1:5000".parse().expect("an address");
         let handshake = Handshake::new(SessionId::from(1), peer, target, std::iter::empty());
         let route = Rc::new(RouteState { route: Arc::new(route), chain: Chain::default() });
-        let mut cx = Context { now, counters: &counters, pool: &mut pool, budget: &budget, random: &mut rng };
+        let mut cx =
+            Context { now, counters: &counters, pool: &mut pool, budget: &budget, random: &mut rng, states: &told };
         let session = Session::new(&mut cx, route, handshake, Facts::default(), Box::default(), Duration::ZERO);
         Self {
             session,
@@ -106,6 +121,7 @@ impl World {
             rng,
             now,
             pool,
+            told,
             client: Peer::new(Role::Client),
             backend: Peer::new(Role::Server),
         }
@@ -122,6 +138,7 @@ impl World {
             pool: &mut self.pool,
             budget: &self.budget,
             random: &mut self.rng,
+            states: &self.told,
         };
         act(&mut self.session, &mut cx);
     }
@@ -343,6 +360,20 @@ impl World {
 
     pub(super) fn client_closed(&self) -> Option<CloseReason> {
         self.client.closed.clone()
+    }
+
+    pub(super) fn states(&self) -> Vec<SessionState> {
+        self.told.0.lock().expect("one thread").clone()
+    }
+
+    pub(super) fn client_hangs_up(&mut self) {
+        self.act(|session, cx| session.handle_client_gone(cx));
+        self.settle();
+    }
+
+    pub(super) fn shut_down(&mut self) {
+        self.act(|session, cx| session.handle_shutdown(cx, CloseReason::new(1001, "going away")));
+        self.settle();
     }
 
     pub(super) fn lost(&self, reason: LossReason) -> u64 {
