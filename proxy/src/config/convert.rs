@@ -14,7 +14,7 @@ use super::diagnostics::Diagnostic;
 use super::path::Path;
 use super::tree::Node;
 use super::{Admin, Config, scalar, wire};
-use crate::dataplane::route::{Dataplane, Drain, Limits, Listener, ListenerLimits, Routes};
+use crate::dataplane::route::{Dataplane, Drain, Limits, Listener, ListenerLimits, Protocol, Routes};
 
 /// The least that hyper works with.
 const HEADER_BYTES_MIN: usize = 8 * 1024;
@@ -69,7 +69,7 @@ impl Convert<'_> {
             let limits = self.listener_limits(listener.limits, &path.key("limits"));
             if let Some(scalar::Address(address)) = listener.address {
                 self.unique_address(address, path.key("address"), addresses);
-                validated.push(Listener { address, limits });
+                validated.push(Listener { name: None, protocol: Protocol::Http, address, limits });
             }
         }
         validated

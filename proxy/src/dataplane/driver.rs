@@ -155,8 +155,8 @@ impl Driver {
                 Progress::Made
             }
             Poll::Ready(Err(_)) if session.client_is_done() => Progress::None,
-            Poll::Ready(Err(_)) => {
-                worker.with_context(now, |context| session.handle_client_gone(context));
+            Poll::Ready(Err(ending)) => {
+                worker.with_context(now, |context| session.handle_client_gone(context, ending));
                 Progress::Made
             }
         })
@@ -188,9 +188,12 @@ impl Driver {
             };
             self.worker.with_context(now, |context| match written {
                 Ok(bytes) if bytes > 0 => self.session.handle_client_written(context, bytes),
-                _ => self.session.handle_client_gone(context),
+                _ => self.session.handle_client_gone(context, Ending::Broken),
             });
             progress = Progress::Made;
+        }
+        if self.session.client_stream_ends() && self.session.client_output().is_empty() {
+            end_stream(cx, &mut self.client);
         }
         progress
     }
@@ -206,6 +209,12 @@ impl Driver {
                 _ => self.session.handle_upstream_gone(context, Ending::Broken),
             });
             progress = Progress::Made;
+        }
+        if let Upstream::Open(stream) = &mut self.upstream
+            && self.session.upstream_stream_ends()
+            && self.session.upstream_output().is_empty()
+        {
+            end_stream(cx, stream);
         }
         progress
     }
@@ -305,6 +314,12 @@ impl Drop for Driver {
             self.worker.leave(key, &self.session.route().route.backend.authority);
         }
     }
+}
+
+/// Sends the FIN behind what was written; the other direction stays open. Once more is harmless.
+fn end_stream(cx: &mut TaskContext<'_>, stream: &mut TcpStream) {
+    // A connection that is broken is found so by who reads it or when the closing's time is up.
+    let _ = Pin::new(stream).poll_shutdown(cx);
 }
 
 /// Reads into `buffer`. After an ending nothing more will come.

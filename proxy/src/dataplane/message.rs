@@ -35,7 +35,7 @@ impl Message {
 }
 
 /// How a session or an upstream connection is closed, as RFC 6455, section 7, has it.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct CloseReason {
     /// The code on the wire; nothing if the close frame is empty (1005 to those who read it).
     pub code: Option<u16>,

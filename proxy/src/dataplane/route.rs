@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::codec::Framing;
 use super::heartbeat::HeartbeatPolicy;
 use super::hold::HoldPolicy;
 
@@ -31,16 +32,30 @@ pub struct Dataplane {
 /// One address that clients connect to.
 #[derive(Clone, Debug)]
 pub struct Listener {
+    /// Unique. Routes name it.
+    pub name: Option<Box<str>>,
+    /// What its clients speak.
+    pub protocol: Protocol,
     /// Port 0 lets the system choose.
     pub address: SocketAddr,
     /// Protects us from its clients.
     pub limits: ListenerLimits,
 }
 
+/// What a listener's clients speak.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Protocol {
+    /// HTTP/1.1: WebSocket handshakes and plain requests. The default.
+    #[default]
+    Http,
+    /// Raw TCP. Every connection is a session of the one route that names the listener.
+    Tcp,
+}
+
 /// What one listener lets its clients do.
 #[derive(Clone, Debug)]
 pub struct ListenerLimits {
-    /// From the connection's first byte to the end of its request's head. Default 10 s.
+    /// From the connection's first byte to the end of its request's head. Default 10 s. Raw TCP has no such thing.
     pub handshake_timeout: Duration,
     /// Request line and headers together. Default 16 KiB; at least 8 KiB, hyper's least.
     pub header_bytes_max: usize,
@@ -77,6 +92,8 @@ pub struct Route {
     pub name: Box<str>,
     /// Which requests take it.
     pub matches: Match,
+    /// How messages stand on the connections of both ends. Raw if the listener that it matches is.
+    pub framing: Framing,
     /// Where they go.
     pub backend: Backend,
     /// Indices into [`Dataplane::filters`], in the order for messages to the backend.
@@ -94,6 +111,8 @@ pub struct Route {
 /// All that is given must hold.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Match {
+    /// The name of the listener that the client came to.
+    pub listener: Option<Box<str>>,
     /// The Host header's name, without port, in any case. A leading `*.` matches one or more labels.
     pub host: Option<Box<str>>,
     /// The path.
@@ -127,6 +146,19 @@ pub struct Backend {
     pub connect_timeout: Duration,
     /// For a backend that takes nothing from us: it counts as lost. Default 30 s.
     pub stall_timeout: Duration,
+    /// What a raw TCP backend is told before the client's first byte.
+    pub preface: Preface,
+}
+
+/// What a raw TCP backend is told before the client's first byte.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Preface {
+    /// Nothing. The default.
+    #[default]
+    None,
+    /// The client's address and the session's id, as version 2 of the PROXY protocol
+    /// (<https://www.haproxy.org/download/3.0/doc/proxy-protocol.txt>, section 2.2).
+    ProxyV2,
 }
 
 /// Bounds on what either side may send.
@@ -203,6 +235,17 @@ impl Backend {
     pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
     /// The default of `stall_timeout`.
     pub const STALL_TIMEOUT: Duration = Duration::from_secs(30);
+
+    /// At this host and port, with the defaults.
+    pub fn at(authority: impl Into<Box<str>>) -> Self {
+        Self {
+            authority: authority.into(),
+            path_prefix: "".into(),
+            connect_timeout: Self::CONNECT_TIMEOUT,
+            stall_timeout: Self::STALL_TIMEOUT,
+            preface: Preface::None,
+        }
+    }
 }
 
 impl Default for ListenerLimits {

@@ -63,7 +63,7 @@ async fn respond(
         return refusal.map(Either::Left);
     }
     let host = request.headers().get(HOST).and_then(|host| host.to_str().ok());
-    let route = worker.dataplane.routes.find(host, uri.path(), uri.query(), request.headers());
+    let route = worker.dataplane.routes.find(None, host, uri.path(), uri.query(), request.headers());
     let Some(route) = route.and_then(|route| worker.route(route)).cloned() else {
         worker.counters.handshakes_refused.add(1);
         return plain(StatusCode::NOT_FOUND, "no route for this request\n");

@@ -12,11 +12,13 @@ mod outbox;
 mod proof;
 mod replay;
 mod timers;
+mod wire;
 
 use std::rc::Rc;
 use std::time::Duration;
 
 use rand::rngs::SmallRng;
+use tracing::debug;
 
 use self::closing::Closing;
 use self::deadlines::Probing;
@@ -27,7 +29,7 @@ use self::proof::Proof;
 use self::replay::Remembered;
 use self::timers::{Timer, Timers};
 use super::chain::{Chain, Facts, Handle, UpstreamEvent};
-use super::codec::{Decoder, Role, encode_close};
+use super::codec::{Framing, Reader, Role, encode_close};
 use super::handshake::Handshake;
 use super::heartbeat::Edge;
 use super::ledger::Counters;
@@ -39,8 +41,8 @@ use crate::time::Instant;
 
 /// One client connection and what is known of it. Plain data: nothing in here is a socket, a task or a timer object.
 pub struct Session {
-    client_decoder: Decoder,
-    upstream_decoder: Decoder,
+    client_reader: Reader,
+    upstream_reader: Reader,
     core: Core,
 }
 
@@ -143,6 +145,9 @@ pub enum DialFailure {
 
 /// The time that either side has to answer a close, and to take what was sent before it.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
+/// The same for a backend whose raw client has closed its half of the connection: it may have much to say yet, so this is
+/// its silence.
+const HALF_CLOSED_TIMEOUT: Duration = Duration::from_secs(60);
 /// An upstream that stood this long starts the backoff anew.
 const STABLE_AFTER: Duration = Duration::from_secs(1);
 
@@ -174,23 +179,24 @@ impl Session {
             dials: 1,
             failures: 0,
         };
-        if let Some(probe) = core.route.route.heartbeat.probe {
+        if let (Some(probe), true) = (core.route.route.heartbeat.probe, core.route.route.framing.has_controls()) {
             core.timers.set(Timer::Probe, cx.now + probe.every);
         }
         cx.counters.sessions_opened.add(1);
         core.tell_state(cx, SessionState::Connected);
         core.tell_filters(cx, UpstreamEvent::Connected(connecting));
-        Self { client_decoder: Decoder::new(Role::Server), upstream_decoder: Decoder::new(Role::Client), core }
+        let framing = &core.route.route.framing;
+        Self { client_reader: framing.reader(Role::Server), upstream_reader: framing.reader(Role::Client), core }
     }
 
     /// Bytes came from the client. They are unmasked in place.
     pub fn handle_client_bytes(&mut self, cx: &mut Context<'_>, mut bytes: &mut [u8]) {
         while self.core.hears_client() {
-            match self.client_decoder.decode(&mut bytes, &self.core.route.route.messages) {
+            match self.client_reader.read(&mut bytes, &self.core.route.route.messages) {
                 Ok(Some(event)) => self.core.on_client_event(cx, event),
                 Ok(None) => {
                     // A message that is long on its way is a sign of life before it is all there.
-                    if self.client_decoder.held_bytes() > 0 {
+                    if self.client_reader.held_bytes() > 0 {
                         self.core.client_heard = cx.now;
                     }
                     return;
@@ -203,7 +209,7 @@ impl Session {
     /// Bytes came from the upstream.
     pub fn handle_upstream_bytes(&mut self, cx: &mut Context<'_>, mut bytes: &mut [u8]) {
         while self.core.hears_upstream() {
-            match self.upstream_decoder.decode(&mut bytes, &self.core.route.route.messages) {
+            match self.upstream_reader.read(&mut bytes, &self.core.route.route.messages) {
                 Ok(Some(event)) => self.core.on_upstream_event(cx, event),
                 Ok(None) => return,
                 Err(error) => return self.core.on_upstream_misbehaved(cx, &error),
@@ -211,9 +217,19 @@ impl Session {
         }
     }
 
-    /// The client's connection ended, or broke.
-    pub fn handle_client_gone(&mut self, cx: &mut Context<'_>) {
-        self.core.on_client_gone(cx, EndReason::ClientGone);
+    /// The client's connection ended, or broke. On raw TCP the end of the client's stream is its close: it may still read.
+    pub fn handle_client_gone(&mut self, cx: &mut Context<'_>, ending: Ending) {
+        match (ending, &self.core.route.route.framing) {
+            (Ending::Eof, Framing::Raw(_)) => {
+                let cut_off = self.client_reader.held_bytes();
+                if cut_off > 0 {
+                    debug!(session = %self.core.handshake.session, cut_off, "the client's stream ends within a message");
+                    cx.counters.clients_misbehaved.add(1);
+                }
+                self.core.on_client_close(cx, CloseReason::default());
+            }
+            _ => self.core.on_client_gone(cx, EndReason::ClientGone),
+        }
     }
 
     /// The upstream's connection is over.
@@ -228,7 +244,7 @@ impl Session {
 
     /// A connection to the backend stands, which took `connecting`.
     pub fn handle_connected(&mut self, cx: &mut Context<'_>, connecting: Duration) {
-        self.upstream_decoder = Decoder::new(Role::Client);
+        self.upstream_reader = self.core.route.route.framing.reader(Role::Client);
         self.core.on_connected(cx, connecting);
     }
 
@@ -305,7 +321,8 @@ impl Session {
     pub fn wants_client_bytes(&self) -> bool {
         match self.core.state {
             State::Bound(_) => self.core.to_upstream.bytes() < self.core.route.route.hold.bytes_max.max(1),
-            State::Holding(_) | State::Closing(_) => true,
+            State::Holding(_) => true,
+            State::Closing(_) => self.core.route.route.framing.has_controls() || self.core.hears_client(),
             State::Closed => false,
         }
     }
@@ -313,6 +330,20 @@ impl Session {
     /// Whether bytes of the upstream are wanted now. Not while the client does not take what is there already.
     pub fn wants_upstream_bytes(&self) -> bool {
         self.core.to_client.bytes() < self.core.route.route.slow_client.bytes_max.max(1)
+    }
+
+    /// Whether the client is to see the end of our stream once [`Session::client_output`] is written: on raw TCP that is
+    /// the close frame. Stays so until the session is closed.
+    pub fn client_stream_ends(&self) -> bool {
+        match &self.core.state {
+            State::Closing(closing) => !self.core.route.route.framing.has_controls() && !closing.client_still_reads(),
+            State::Bound(_) | State::Holding(_) | State::Closed => false,
+        }
+    }
+
+    /// The same of the upstream, and [`Session::upstream_output`].
+    pub fn upstream_stream_ends(&self) -> bool {
+        !self.core.route.route.framing.has_controls() && matches!(self.core.state, State::Closing(_))
     }
 
     /// What is to become of the upstream connection.

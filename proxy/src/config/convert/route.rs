@@ -8,7 +8,8 @@ use std::sync::Arc;
 use super::Convert;
 use crate::config::path::Path;
 use crate::config::{nearest, wire};
-use crate::dataplane::route::{Backend, Match, MessageLimits, PathMatch, Route, SlowClient};
+use crate::dataplane::codec::Framing;
+use crate::dataplane::route::{Backend, Match, MessageLimits, PathMatch, Preface, Route, SlowClient};
 
 impl Convert<'_> {
     pub(super) fn routes(&mut self, routes: Vec<wire::Route>, filters: &[String], path: &Path) -> Vec<Arc<Route>> {
@@ -61,8 +62,19 @@ impl Convert<'_> {
             path_prefix: url.path_prefix,
             connect_timeout: backend.connect_timeout.0,
             stall_timeout: backend.stall_timeout.0,
+            preface: Preface::None,
         };
-        Some(Route { name, matches, backend, filters, heartbeat, hold, messages, slow_client })
+        Some(Route {
+            name,
+            matches,
+            framing: Framing::WebSocket,
+            backend,
+            filters,
+            heartbeat,
+            hold,
+            messages,
+            slow_client,
+        })
     }
 
     fn given_name(&mut self, name: String, path: &Path, given: &mut HashSet<String>) -> Box<str> {
@@ -101,7 +113,7 @@ impl Convert<'_> {
             (None, None) => PathMatch::Any,
         };
         let query = matches.query.into_iter().map(|(name, value)| (name.into(), value.map(Into::into))).collect();
-        Match { host: matches.host.map(|host| host.0), path, headers, query }
+        Match { listener: None, host: matches.host.map(|host| host.0), path, headers, query }
     }
 
     fn chain(&mut self, names: &[String], filters: &[String], path: &Path) -> Vec<usize> {

@@ -56,7 +56,15 @@ pub enum ProtocolError {
     /// See `message_bytes_max`.
     #[error("message too big")]
     MessageTooBig,
+    /// A raw stream that its framer can make nothing of.
+    #[error("not to be framed: {0}")]
+    Unframed(&'static str),
 }
+
+/// A message that cannot be written in its connection's framing: its receiver would take it for something else.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("a message does not fit the framing")]
+pub struct DoesNotFit;
 
 impl ProtocolError {
     /// What the peer is told.
@@ -73,7 +81,8 @@ impl ProtocolError {
             | Self::ContinuationUnexpected
             | Self::ContinuationExpected
             | Self::CloseCodeTruncated
-            | Self::CloseCodeInvalid(_) => 1002,
+            | Self::CloseCodeInvalid(_)
+            | Self::Unframed(_) => 1002,
             Self::TextNotUtf8 | Self::ReasonNotUtf8 => 1007,
             Self::TooManyFragments => 1008,
             Self::FrameTooBig | Self::MessageTooBig => 1009,

@@ -19,6 +19,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::*;
+use crate::dataplane::codec::Framing;
 use crate::dataplane::heartbeat::HeartbeatPolicy;
 use crate::dataplane::hold::HoldPolicy;
 use crate::dataplane::route::{Backend, Match, MessageLimits, SlowClient};
@@ -30,12 +31,8 @@ fn route_to(backend: impl ToString) -> Route {
     Route {
         name: "shop".into(),
         matches: Match::default(),
-        backend: Backend {
-            authority: backend.to_string().into(),
-            path_prefix: "".into(),
-            connect_timeout: Duration::from_secs(5),
-            stall_timeout: Duration::from_secs(30),
-        },
+        framing: Framing::WebSocket,
+        backend: Backend::at(backend.to_string()),
         filters: vec![],
         heartbeat: HeartbeatPolicy::default(),
         hold: HoldPolicy::default(),

@@ -12,11 +12,11 @@ use super::{Match, PathMatch, Route, Routes};
 mod tests;
 
 impl Routes {
-    /// The route that a request takes; nothing if none matches. `host` is the Host header, port and all; `path` and `query`
-    /// are as the client sent them.
+    /// The route that a request takes; nothing if none matches. `listener` is the name of the one it came to; `host` is the
+    /// Host header, port and all; `path` and `query` are as the client sent them.
     ///
-    /// Of the routes that match, the one is taken that says most about the request: first by its host (an exact one, then
-    /// the longest wildcard, then none), then by its path (an exact one, then the longest prefix, then any), then by how
+    /// Of the routes that match, the one is taken that says most about the request: first by whether it names the
+    /// listener, then by its host (an exact one, then the longest wildcard, then none), then by its path (an exact one, then the longest prefix, then any), then by how
     /// many headers and query parameters it asks for. Of routes that say as much, the first in the YAML.
     ///
     /// Paths are compared as sent: nothing is decoded, merged or resolved, so what a route was chosen by is what its
@@ -24,6 +24,7 @@ impl Routes {
     /// be guarded there is guarded on every route to it. A path that [has dot segments](has_dot_segments) takes no route.
     pub fn find(
         &self,
+        listener: Option<&str>,
         host: Option<&str>,
         path: &str,
         query: Option<&str>,
@@ -35,12 +36,20 @@ impl Routes {
         let host = host.map(host_name);
         let mut best: Option<(Rank, &Arc<Route>)> = None;
         for route in &self.0 {
+            if route.matches.listener.is_some() && route.matches.listener.as_deref() != listener {
+                continue;
+            }
             let Some(rank) = route.matches.rank(host, path, query, headers) else { continue };
             if best.as_ref().is_none_or(|(least, _)| rank > *least) {
                 best = Some((rank, route));
             }
         }
         best.map(|(_, route)| route)
+    }
+
+    /// The route of a raw TCP listener's connections: there is one that names it.
+    pub fn of_listener(&self, listener: &str) -> Option<&Arc<Route>> {
+        self.0.iter().find(|route| route.matches.listener.as_deref() == Some(listener))
     }
 }
 
@@ -72,6 +81,7 @@ pub fn has_dot_segments(path: &str) -> bool {
 /// How much a route says about a request, in order of weight.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct Rank {
+    names_listener: bool,
     host: HostRank,
     path: PathRank,
     conditions: usize,
@@ -95,6 +105,7 @@ impl Match {
     /// Nothing if it does not match.
     fn rank(&self, host: Option<&str>, path: &str, query: Option<&str>, headers: &HeaderMap) -> Option<Rank> {
         let rank = Rank {
+            names_listener: self.listener.is_some(),
             host: host_rank(self.host.as_deref(), host)?,
             path: self.path.rank(path)?,
             conditions: self.headers.len() + self.query.len(),

@@ -4,8 +4,8 @@
 use tracing::debug;
 
 use super::timers::Timer;
-use super::{CLOSE_TIMEOUT, Context, Core, Ending, State, UpstreamWish};
-use crate::dataplane::codec::{ProtocolError, Role};
+use super::{CLOSE_TIMEOUT, Context, Core, Ending, HALF_CLOSED_TIMEOUT, State, UpstreamWish};
+use crate::dataplane::codec::{Control, ProtocolError};
 use crate::dataplane::message::CloseReason;
 use crate::dataplane::state::{EndReason, Ended, SessionState};
 
@@ -81,14 +81,14 @@ impl Core {
         match &mut self.state {
             // Bound => Closing
             State::Bound(_) => {
-                self.to_upstream.push_close(cx.pool, Role::Client, &reason);
+                self.signal_upstream(cx, Control::Close(&reason));
                 let client = ClientEnd::Waiting(reason);
                 self.begin_closing(cx, EndReason::ClientClosed, client, UpstreamEnd::Asked);
             }
             // Holding => Closing
             State::Holding(_) => {
                 self.stop_holding(cx, EndReason::ClientClosed);
-                self.to_client.push_close(cx.pool, Role::Server, &reason);
+                self.signal_client(cx, Control::Close(&reason));
                 self.begin_closing(cx, EndReason::ClientClosed, ClientEnd::Answering, UpstreamEnd::Gone);
             }
             // Closing => Closing
@@ -105,8 +105,8 @@ impl Core {
             State::Bound(_) if hold.is_on() && hold.codes.contains(&code) => self.on_upstream_lost(cx, Some(reason)),
             // Bound => Closing: the backend means it.
             State::Bound(_) => {
-                self.to_upstream.push_close(cx.pool, Role::Client, &reason);
-                self.to_client.push_close(cx.pool, Role::Server, &reason);
+                self.signal_upstream(cx, Control::Close(&reason));
+                self.signal_client(cx, Control::Close(&reason));
                 self.begin_closing(cx, EndReason::BackendClosed, ClientEnd::Asked, UpstreamEnd::Draining);
             }
             // Closing => Closing: the backend's answer. It has read all that came before our close frame.
@@ -114,7 +114,7 @@ impl Core {
                 closing.upstream = UpstreamEnd::Gone;
                 if let ClientEnd::Waiting(_) = closing.client {
                     closing.client = ClientEnd::Answering;
-                    self.to_client.push_close(cx.pool, Role::Server, &reason);
+                    self.signal_client(cx, Control::Close(&reason));
                 }
                 self.settle_delivered(cx, self.written());
             }
@@ -147,7 +147,7 @@ impl Core {
         let upstream = match &self.state {
             State::Bound(_) => {
                 let going = CloseReason::new(1001, "the session was ended by the proxy");
-                self.to_upstream.push_close(cx.pool, Role::Client, &going);
+                self.signal_upstream(cx, Control::Close(&going));
                 UpstreamEnd::Asked
             }
             State::Holding(_) => {
@@ -157,7 +157,7 @@ impl Core {
             State::Closing(_) | State::Closed => return,
         };
         debug!(session = %self.handshake.session, code = reason.code, reason = %reason.reason, "closing the session");
-        self.to_client.push_close(cx.pool, Role::Server, &reason);
+        self.signal_client(cx, Control::Close(&reason));
         self.begin_closing(cx, why, ClientEnd::Asked, upstream);
     }
 
@@ -178,13 +178,13 @@ impl Core {
         match &mut self.state {
             State::Bound(_) => {
                 let reason = error.close_reason();
-                self.to_upstream.push_close(cx.pool, Role::Client, &reason);
+                self.signal_upstream(cx, Control::Close(&reason));
                 let told = match reason.code {
                     // Too big is too big for the client too.
                     Some(1009) => reason,
                     _ => CloseReason::new(1011, "the backend broke the protocol"),
                 };
-                self.to_client.push_close(cx.pool, Role::Server, &told);
+                self.signal_client(cx, Control::Close(&told));
                 self.begin_closing(cx, EndReason::BackendMisbehaved, ClientEnd::Asked, UpstreamEnd::Draining);
             }
             _ => self.on_upstream_gone(cx, Ending::Broken),
@@ -197,7 +197,7 @@ impl Core {
             // The backend does not answer: the client has waited long enough.
             ClientEnd::Waiting(reason) => {
                 closing.upstream = UpstreamEnd::Gone;
-                self.to_client.push_close(cx.pool, Role::Server, &reason);
+                self.signal_client(cx, Control::Close(&reason));
                 self.timers.set(Timer::CloseEnds, cx.now + CLOSE_TIMEOUT);
             }
             _ => {
@@ -213,6 +213,15 @@ impl Core {
         }
         self.timers.set(Timer::CloseEnds, cx.now + CLOSE_TIMEOUT);
         self.state = State::Closing(Closing { reason, client, upstream });
+        self.wait_for_last_words(cx);
+    }
+
+    /// On raw TCP a client that has closed its half reads on for as long as its backend speaks on.
+    pub(super) fn wait_for_last_words(&mut self, cx: &Context<'_>) {
+        let State::Closing(closing) = &self.state else { return };
+        if closing.client_still_reads() && !self.route.route.framing.has_controls() {
+            self.timers.set(Timer::CloseEnds, cx.now + HALF_CLOSED_TIMEOUT);
+        }
     }
 
     /// Sees what is complete by now.
@@ -222,10 +231,12 @@ impl Core {
         if let (UpstreamEnd::Draining, []) = (&closing.upstream, self.to_upstream.unwritten()) {
             closing.upstream = UpstreamEnd::Gone;
         }
-        if let (ClientEnd::Waiting(reason), UpstreamEnd::Gone) = (&closing.client, &closing.upstream) {
-            self.to_client.push_close(cx.pool, Role::Server, reason);
+        if let (ClientEnd::Waiting(reason), UpstreamEnd::Gone) = (&mut closing.client, &closing.upstream) {
+            let reason = std::mem::take(reason);
             closing.client = ClientEnd::Answering;
+            self.signal_client(cx, Control::Close(&reason));
         }
+        let State::Closing(closing) = &mut self.state else { return };
         if let (ClientEnd::Answering, []) = (&closing.client, self.to_client.unwritten()) {
             closing.client = ClientEnd::Gone;
         }

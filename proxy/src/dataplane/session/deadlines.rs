@@ -3,11 +3,10 @@
 use tracing::debug;
 
 use super::holding::Redial;
-use super::outbox::Origin;
 use super::proof::PING_MARK;
 use super::timers::Timer;
 use super::{Context, Core, Ending, State};
-use crate::dataplane::codec::{Opcode, Role};
+use crate::dataplane::codec::Control;
 use crate::dataplane::state::EndReason;
 use crate::time::Instant;
 
@@ -53,7 +52,7 @@ impl Core {
             // NotAsked => Asked
             _ if silent_until <= cx.now => {
                 self.probing = Probing::Asked { at: cx.now };
-                self.to_client.push(cx.pool, Role::Server, Opcode::Ping, PING_MARK, Origin::Ours);
+                self.signal_client(cx, Control::Ping(PING_MARK));
                 cx.counters.probes_sent.add(1);
                 self.timers.set(Timer::Probe, cx.now + probe.timeout);
             }

@@ -5,10 +5,8 @@ use std::borrow::Cow;
 
 use tracing::debug;
 
-use super::outbox::Origin;
 use super::timers::Timer;
 use super::{Context, Core, Ending, State};
-use crate::dataplane::codec::Role;
 use crate::dataplane::heartbeat::{Beat, Finding, MalformedPolicy};
 use crate::dataplane::message::{CloseReason, Direction, Message, MessageKind};
 use crate::dataplane::state::EndReason;
@@ -102,10 +100,5 @@ impl Core {
         if let (Some(edge), State::Bound(_) | State::Holding(_)) = (&self.edge, &self.state) {
             self.timers.set(Timer::Heartbeat, edge.next_deadline());
         }
-    }
-
-    /// Sends the backend a message of our own.
-    pub(super) fn tell_upstream(&mut self, cx: &mut Context<'_>, message: &Message) {
-        self.to_upstream.push(cx.pool, Role::Client, message.kind.into(), &message.payload, Origin::Ours);
     }
 }

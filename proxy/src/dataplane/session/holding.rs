@@ -32,9 +32,12 @@ pub(super) struct Holding {
 }
 
 /// Where a held session is on its way to a new upstream.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Redial {
-    /// Until the timer of that name.
+    /// Until the timer of that name, or until others find the backend back.
     Waiting,
+    /// Until the timer of that name. The last upstream fell as soon as it stood, so that others reach one means nothing.
+    Wary,
     /// The driver is to begin.
     Due,
     /// The driver is at it.
@@ -44,7 +47,7 @@ pub(super) enum Redial {
 impl Holding {
     pub(super) fn wish(&self) -> UpstreamWish {
         match self.redial {
-            Redial::Waiting => UpstreamWish::Drop,
+            Redial::Waiting | Redial::Wary => UpstreamWish::Drop,
             Redial::Due => UpstreamWish::Dial,
             Redial::Dialling => UpstreamWish::Keep,
         }
@@ -79,9 +82,16 @@ impl Core {
         let code = close.as_ref().map_or(1006, |reason| reason.code.unwrap_or(1005));
         // Into the middle of a frame no close frame can be written.
         let farewell = close.filter(|_| self.to_upstream.is_between_frames());
-        if cx.now - bound.since >= STABLE_AFTER {
+        let redial = if cx.now - bound.since >= STABLE_AFTER {
             self.failures = 0;
-        }
+            Redial::Waiting
+        } else if self.dials == 1 {
+            // The first was no attempt to find one again.
+            Redial::Waiting
+        } else {
+            self.failures = self.failures.saturating_add(1);
+            Redial::Wary
+        };
         let unconfirmed = self.written() - self.settled;
         let route = std::rc::Rc::clone(&self.route);
         let hold = &route.route.hold;
@@ -94,13 +104,13 @@ impl Core {
             self.timers.clear(timer);
         }
         if !hold.is_on() || !hold.codes.contains(&code) {
-            self.begin_holding(cx, unconfirmed, farewell);
+            self.begin_holding(cx, redial, unconfirmed, farewell);
             self.tell_filters(cx, UpstreamEvent::Lost);
             return self.give_up(cx, "the backend went away", EndReason::BackendGone);
         }
         debug!(session = %self.handshake.session, route = %route.route.name, code, unconfirmed, "holding: the upstream is lost");
         cx.counters.holds.add(1);
-        self.begin_holding(cx, unconfirmed, farewell);
+        self.begin_holding(cx, redial, unconfirmed, farewell);
         self.timers.set(Timer::HoldEnds, cx.now + (hold.time_max - hold.pacing().mul_f64(cx.random.random())));
         if let Some(notice) = &hold.notice_holding {
             let reported = if hold.unconfirmed == Unconfirmed::Report { unconfirmed } else { 0 };
@@ -109,22 +119,15 @@ impl Core {
         }
         self.tell_state(cx, SessionState::Holding);
         self.tell_filters(cx, UpstreamEvent::Lost);
-        if let State::Holding(_) = self.state {
-            self.wait_to_redial(cx);
+        if let State::Holding(Holding { redial, .. }) = self.state {
+            self.wait_to_redial(cx, redial);
         }
     }
 
-    fn begin_holding(&mut self, cx: &Context<'_>, unconfirmed: u64, farewell: Option<CloseReason>) {
+    fn begin_holding(&mut self, cx: &Context<'_>, redial: Redial, unconfirmed: u64, farewell: Option<CloseReason>) {
         cx.counters.sessions_holding.add(1);
         let (span, dials_before) = (HoldSpan::start(), self.dials);
-        self.state = State::Holding(Holding {
-            since: cx.now,
-            redial: Redial::Waiting,
-            span,
-            dials_before,
-            unconfirmed,
-            farewell,
-        });
+        self.state = State::Holding(Holding { since: cx.now, redial, span, dials_before, unconfirmed, farewell });
     }
 
     /// Counts and traces the end of a hold; the next state is the caller's.
@@ -148,23 +151,20 @@ impl Core {
     }
 
     /// Sets the time of the next attempt, or gives up when there were enough.
-    fn wait_to_redial(&mut self, cx: &mut Context<'_>) {
+    fn wait_to_redial(&mut self, cx: &mut Context<'_>, how: Redial) {
         let backoff = &self.route.route.hold.redial;
         match backoff.wait(self.failures, cx.random) {
             Some(wait) => {
                 self.timers.set(Timer::Redial, cx.now + wait);
-                if let State::Holding(holding) = &mut self.state {
-                    holding.redial = Redial::Waiting;
-                }
             }
             // As when time is up: not all of a crowd at one moment.
             None => {
                 let paced = cx.now + self.route.route.hold.pacing().mul_f64(cx.random.random());
                 self.timers.set(Timer::HoldEnds, paced.min(self.timers.at(Timer::HoldEnds)));
-                if let State::Holding(holding) = &mut self.state {
-                    holding.redial = Redial::Waiting;
-                }
             }
+        }
+        if let State::Holding(holding) = &mut self.state {
+            holding.redial = how;
         }
     }
 
@@ -194,7 +194,7 @@ impl Core {
             return;
         }
         match failure {
-            DialFailure::Unavailable => self.wait_to_redial(cx),
+            DialFailure::Unavailable => self.wait_to_redial(cx, Redial::Waiting),
             // 1008, RFC 6455, section 7.4.1: the backend does not want this session, for a reason of its own.
             DialFailure::Refused(status) => {
                 let reason = CloseReason::new(1008, &format!("the backend refused the session: {status}"));
@@ -218,7 +218,7 @@ impl Core {
         let hold = &self.route.route.hold;
         let mut swallow = 0;
         if let Some(remembered) = &self.remembered {
-            let replay = remembered.frames(self.written(), cx.pool);
+            let replay = remembered.frames(self.written(), &self.route.route.framing, cx.pool);
             if replay.bytes() > 0 {
                 swallow = hold.replay.swallow;
             }

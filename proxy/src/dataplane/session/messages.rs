@@ -8,10 +8,10 @@ use super::proof::PING_MARK;
 use super::timers::Timer;
 use super::{Context, Core, State};
 use crate::dataplane::chain::{Memory, Passage};
-use crate::dataplane::codec::{Event, Opcode, Role};
+use crate::dataplane::codec::{Control, DoesNotFit, Event};
 use crate::dataplane::heartbeat::PingPolicy;
 use crate::dataplane::ledger::LossReason;
-use crate::dataplane::message::{CloseReason, Direction, Message, MessageKind};
+use crate::dataplane::message::{CloseReason, Direction, MessageKind};
 use crate::dataplane::state::EndReason;
 
 impl Core {
@@ -23,10 +23,10 @@ impl Core {
             Event::Message { kind, payload } => self.on_client_message(cx, kind, &payload),
             Event::Ping(payload) => match (self.route.route.heartbeat.websocket, &self.state) {
                 (PingPolicy::PassOn, State::Bound(_)) => {
-                    self.to_upstream.push(cx.pool, Role::Client, Opcode::Ping, &payload, Origin::Ours);
+                    self.signal_upstream(cx, Control::Ping(&payload));
                 }
                 _ => {
-                    self.to_client.push(cx.pool, Role::Server, Opcode::Pong, &payload, Origin::Ours);
+                    self.signal_client(cx, Control::Pong(&payload));
                     self.on_heartbeat_answered(cx, Direction::ToBackend);
                 }
             },
@@ -36,7 +36,7 @@ impl Core {
                     && !ours
                     && matches!(self.state, State::Bound(_))
                 {
-                    self.to_upstream.push(cx.pool, Role::Client, Opcode::Pong, &payload, Origin::Ours);
+                    self.signal_upstream(cx, Control::Pong(&payload));
                 }
             }
             Event::Close(reason) => self.on_client_close(cx, reason),
@@ -87,13 +87,16 @@ impl Core {
             let reason = CloseReason::new(self.route.route.hold.close_code, "no backend, and too much to hold");
             return self.close(cx, reason, why);
         }
+        if self.queue_for_upstream(cx, kind, payload, Origin::Message).is_err() {
+            cx.counters.to_backend.lost(LossReason::FilterClosed).add(1);
+            return self.on_misfit(cx);
+        }
         let policy = &self.route.route.hold.replay;
         if (memory == Memory::Remember || self.sent < u64::from(policy.first))
             && self.remembered.get_or_insert_default().push(policy, self.sent, kind, payload).is_err()
         {
             debug!(session = %self.handshake.session, bytes_max = policy.bytes_max, "a message was too large to replay");
         }
-        self.to_upstream.push(cx.pool, Role::Client, kind.into(), payload, Origin::Message);
         self.sent += 1;
         cx.counters.to_backend.held.add(1);
     }
@@ -103,17 +106,17 @@ impl Core {
             Event::Message { kind, payload } => self.on_upstream_message(cx, kind, &payload),
             Event::Ping(payload) => match self.route.route.heartbeat.websocket {
                 PingPolicy::PassOn => {
-                    self.to_client.push(cx.pool, Role::Server, Opcode::Ping, &payload, Origin::Ours);
+                    self.signal_client(cx, Control::Ping(&payload));
                 }
                 PingPolicy::Answer => {
-                    self.to_upstream.push(cx.pool, Role::Client, Opcode::Pong, &payload, Origin::Ours);
+                    self.signal_upstream(cx, Control::Pong(&payload));
                     cx.counters.upstream_pings_answered.add(1);
                 }
             },
             Event::Pong(payload) => match payload.split_first_chunk() {
                 Some((PING_MARK, covers)) => self.on_proof(cx, covers),
                 _ if self.route.route.heartbeat.websocket == PingPolicy::PassOn => {
-                    self.to_client.push(cx.pool, Role::Server, Opcode::Pong, &payload, Origin::Ours);
+                    self.signal_client(cx, Control::Pong(&payload));
                 }
                 _ => {}
             },
@@ -132,10 +135,11 @@ impl Core {
             bound.swallow -= 1;
             return flow.consumed.add(1);
         }
-        if let State::Closing(closing) = &self.state
-            && !closing.client_still_reads()
-        {
-            return flow.lost(closing.reason.loss()).add(1);
+        if let State::Closing(closing) = &self.state {
+            if !closing.client_still_reads() {
+                return flow.lost(closing.reason.loss()).add(1);
+            }
+            self.wait_for_last_words(cx);
         }
         let passage = if self.has_onlookers(Direction::ToClient) {
             self.ask_chain(cx, |chain, subject| chain.on_message(subject, Direction::ToClient, kind, &payload))
@@ -143,10 +147,13 @@ impl Core {
             Passage::Forward(payload, Memory::Forget)
         };
         match passage {
-            Passage::Forward(payload, _) => {
-                self.to_client.push(cx.pool, Role::Server, kind.into(), &payload, Origin::Message);
-                flow.held.add(1);
-            }
+            Passage::Forward(payload, _) => match self.queue_for_client(cx, kind, &payload, Origin::Message) {
+                Ok(()) => flow.held.add(1),
+                Err(DoesNotFit) => {
+                    flow.lost(LossReason::FilterClosed).add(1);
+                    self.on_misfit(cx);
+                }
+            },
             Passage::Reply(answer) | Passage::Heartbeat(Some(answer)) => {
                 flow.consumed.add(1);
                 self.tell_upstream(cx, &answer);
@@ -165,10 +172,5 @@ impl Core {
         flow.held.sub(messages);
         flow.delivered.add(messages);
         self.timers.clear(Timer::ClientStalled);
-    }
-
-    /// Sends the client a message of our own.
-    pub(super) fn tell_client(&mut self, cx: &mut Context<'_>, message: &Message) {
-        self.to_client.push(cx.pool, Role::Server, message.kind.into(), &message.payload, Origin::Ours);
     }
 }

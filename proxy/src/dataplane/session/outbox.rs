@@ -5,9 +5,8 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
-use crate::dataplane::codec::{self, Opcode, Role};
+use crate::dataplane::codec::DoesNotFit;
 use crate::dataplane::ledger::Counter;
-use crate::dataplane::message::CloseReason;
 
 /// See the module.
 #[derive(Default)]
@@ -100,22 +99,21 @@ impl Budget {
 }
 
 impl Outbox {
-    /// Adds one frame at the end.
-    pub(super) fn push(&mut self, pool: &mut Pool, role: Role, opcode: Opcode, payload: &[u8], origin: Origin) {
-        self.push_with(pool, origin, |bytes| codec::encode(role, opcode, payload, bytes));
-    }
-
-    /// Adds a close frame at the end.
-    pub(super) fn push_close(&mut self, pool: &mut Pool, role: Role, reason: &CloseReason) {
-        self.push_with(pool, Origin::Ours, |bytes| codec::encode_close(role, reason, bytes));
-    }
-
-    fn push_with(&mut self, pool: &mut Pool, origin: Origin, encode: impl FnOnce(&mut Vec<u8>)) {
+    /// Adds one frame at the end: what `write` appends, if it is anything.
+    pub(super) fn push(
+        &mut self,
+        pool: &mut Pool,
+        origin: Origin,
+        write: impl FnOnce(&mut Vec<u8>) -> Result<(), DoesNotFit>,
+    ) -> Result<(), DoesNotFit> {
         let queue = self.0.get_or_insert_with(|| pool.0.pop().unwrap_or_default());
         let before = queue.bytes.len();
-        encode(&mut queue.bytes);
+        write(&mut queue.bytes)?;
         let bytes = u32::try_from(queue.bytes.len() - before).unwrap_or(u32::MAX);
-        queue.frames.push_back(Frame { bytes, origin });
+        if bytes > 0 {
+            queue.frames.push_back(Frame { bytes, origin });
+        }
+        Ok(())
     }
 
     /// The bytes to write next; empty if there are none.

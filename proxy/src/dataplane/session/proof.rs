@@ -1,11 +1,11 @@
 //! What became of messages that an upstream was sent: proved to be read, given up, or unknown. The proof is a pong, since
 //! frames are read in order.
 
-use super::outbox::{Origin, Retention};
+use super::outbox::Retention;
 use super::timers::Timer;
 use super::{Context, Core, State};
 use crate::dataplane::chain::UpstreamEvent;
-use crate::dataplane::codec::{Opcode, Role};
+use crate::dataplane::codec::Control;
 use crate::dataplane::hold::Unconfirmed;
 use crate::dataplane::ledger::LossReason;
 use crate::time::Instant;
@@ -48,7 +48,7 @@ impl Core {
             let mut payload = [0; PING_MARK.len() + size_of::<u64>()];
             payload[..PING_MARK.len()].copy_from_slice(PING_MARK);
             payload[PING_MARK.len()..].copy_from_slice(&self.sent.to_be_bytes());
-            self.to_upstream.push(cx.pool, Role::Client, Opcode::Ping, &payload, Origin::Ours);
+            self.signal_upstream(cx, Control::Ping(&payload));
         }
     }
 

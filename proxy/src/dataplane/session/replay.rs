@@ -2,7 +2,7 @@
 //! backend that knows nothing of us.
 
 use super::outbox::{Origin, Outbox, Pool};
-use crate::dataplane::codec::Role;
+use crate::dataplane::codec::{Framing, Role};
 use crate::dataplane::hold::Replay;
 use crate::dataplane::message::MessageKind;
 
@@ -42,10 +42,12 @@ impl Remembered {
     }
 
     /// Those that earlier upstreams were sent, as frames for the next. What still waits to be sent is not said twice.
-    pub(super) fn frames(&self, first_unsent: u64, pool: &mut Pool) -> Outbox {
+    pub(super) fn frames(&self, first_unsent: u64, framing: &Framing, pool: &mut Pool) -> Outbox {
         let mut frames = Outbox::default();
         for entry in self.messages.iter().filter(|entry| entry.sequence < first_unsent) {
-            frames.push(pool, Role::Client, entry.kind.into(), &entry.payload, Origin::Ours);
+            let write = |out: &mut Vec<u8>| framing.write(Role::Client, entry.kind, &entry.payload, out);
+            // It has been written before, so it fits.
+            let _ = frames.push(pool, Origin::Ours, write);
         }
         frames
     }

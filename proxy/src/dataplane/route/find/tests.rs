@@ -1,27 +1,21 @@
 //! Precedence, each rule by an example.
 
-use std::time::Duration;
-
 use http::{HeaderName, HeaderValue};
 
 use super::super::{Backend, MessageLimits, SlowClient};
 use super::*;
+use crate::dataplane::codec::Framing;
 use crate::dataplane::heartbeat::HeartbeatPolicy;
 use crate::dataplane::hold::HoldPolicy;
 
 /// Routes that are named after what they match, in this order.
 fn routes(matches: impl IntoIterator<Item = (&'static str, Match)>) -> Routes {
-    let backend = Backend {
-        authority: "127.0.0.1:1".into(),
-        path_prefix: "".into(),
-        connect_timeout: Duration::from_secs(1),
-        stall_timeout: Duration::from_secs(1),
-    };
     let route = |(name, matches): (&str, Match)| {
         Arc::new(Route {
             name: name.into(),
             matches,
-            backend: backend.clone(),
+            framing: Framing::WebSocket,
+            backend: Backend::at("127.0.0.1:1"),
             filters: vec![],
             heartbeat: HeartbeatPolicy::default(),
             hold: HoldPolicy::default(),
@@ -57,7 +51,9 @@ fn taken<'a>(routes: &'a Routes, host: &str, target: &str, headers: &[(&'static 
     let headers =
         headers.iter().map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value))).collect();
     let (path, query) = target.split_once('?').map_or((target, None), |(path, query)| (path, Some(query)));
-    routes.find(Some(host).filter(|host| !host.is_empty()), path, query, &headers).map_or("-", |route| &*route.name)
+    routes
+        .find(None, Some(host).filter(|host| !host.is_empty()), path, query, &headers)
+        .map_or("-", |route| &*route.name)
 }
 
 #[test]
@@ -159,7 +155,7 @@ fn headers_match_by_presence_or_by_any_of_their_values() {
     let mut twice = HeaderMap::new();
     twice.append("x-tenant", HeaderValue::from_static("red"));
     twice.append("x-tenant", HeaderValue::from_static("blue"));
-    assert!(routes.find(None, "/", None, &twice).is_some());
+    assert!(routes.find(None, None, "/", None, &twice).is_some());
 }
 
 #[test]

@@ -8,7 +8,7 @@ use rand::SeedableRng;
 use rand::rngs::SmallRng;
 
 use super::super::*;
-use crate::dataplane::codec::{Event, Opcode, encode, encode_close};
+use crate::dataplane::codec::{Decoder, Event, Framing, Opcode, encode, encode_close};
 use crate::dataplane::heartbeat::HeartbeatPolicy;
 use crate::dataplane::hold::HoldPolicy;
 use crate::dataplane::ledger::LossReason;
@@ -20,13 +20,9 @@ use crate::id::SessionId;
 pub(super) fn policy() -> Route {
     Route {
         name: "test".into(),
+        framing: Framing::WebSocket,
         matches: Match::default(),
-        backend: Backend {
-            authority: "127.0.0.1:1".into(),
-            path_prefix: "".into(),
-            connect_timeout: Duration::from_secs(5),
-            stall_timeout: Duration::from_secs(30),
-        },
+        backend: Backend::at("127.0.0.1:1"),
         filters: Vec::new(),
         // Its clients are silent for minutes; the tests of probes ask for them.
         heartbeat: HeartbeatPolicy { probe: None, ..HeartbeatPolicy::default() },
@@ -367,7 +363,7 @@ impl World {
     }
 
     pub(super) fn client_hangs_up(&mut self) {
-        self.act(|session, cx| session.handle_client_gone(cx));
+        self.act(|session, cx| session.handle_client_gone(cx, Ending::Eof));
         self.settle();
     }
 

@@ -8,6 +8,7 @@ use self::assembly::Assembly;
 use super::head::{Fin, HEAD_BYTES_MAX, Head};
 use super::mask::Mask;
 use super::{Event, Opcode, Payload, ProtocolError, Role, close};
+use crate::dataplane::codec::take;
 use crate::dataplane::message::MessageKind;
 use crate::dataplane::route::MessageLimits;
 
@@ -237,12 +238,4 @@ impl ControlFrame {
             _ => close::parse(&payload).map(Event::Close),
         }
     }
-}
-
-/// Takes at most `count` bytes off the front.
-fn take<'a>(input: &mut &'a mut [u8], count: usize) -> &'a mut [u8] {
-    let all = mem::take(input);
-    let (front, rest) = all.split_at_mut(count.min(all.len()));
-    *input = rest;
-    front
 }

@@ -7,6 +7,7 @@ mod rules;
 mod split;
 
 use super::*;
+use crate::dataplane::message::CloseReason;
 use crate::dataplane::route::MessageLimits;
 
 pub(super) const LIMITS: MessageLimits =

@@ -1,0 +1,76 @@
+//! Puts messages and controls on their way to either end, in the framing of the session's connections.
+
+use super::outbox::Origin;
+use super::{Context, Core};
+use crate::dataplane::codec::{Control, DoesNotFit, Role};
+use crate::dataplane::message::{CloseReason, Message, MessageKind};
+use crate::dataplane::state::EndReason;
+
+impl Core {
+    /// Queues a message for the client, unless its framing has no form for it.
+    pub(super) fn queue_for_client(
+        &mut self,
+        cx: &mut Context<'_>,
+        kind: MessageKind,
+        payload: &[u8],
+        origin: Origin,
+    ) -> Result<(), DoesNotFit> {
+        let framing = &self.route.route.framing;
+        self.to_client.push(cx.pool, origin, |out| framing.write(Role::Server, kind, payload, out))
+    }
+
+    /// Queues a message for the upstream, unless its framing has no form for it.
+    pub(super) fn queue_for_upstream(
+        &mut self,
+        cx: &mut Context<'_>,
+        kind: MessageKind,
+        payload: &[u8],
+        origin: Origin,
+    ) -> Result<(), DoesNotFit> {
+        let framing = &self.route.route.framing;
+        self.to_upstream.push(cx.pool, origin, |out| framing.write(Role::Client, kind, payload, out))
+    }
+
+    /// Queues a control for the client, where its framing has any.
+    pub(super) fn signal_client(&mut self, cx: &mut Context<'_>, control: Control<'_>) {
+        let framing = &self.route.route.framing;
+        let write = |out: &mut Vec<u8>| {
+            framing.write_control(Role::Server, control, out);
+            Ok(())
+        };
+        // Writing a control cannot fail.
+        let _ = self.to_client.push(cx.pool, Origin::Ours, write);
+    }
+
+    /// Queues a control for the upstream, where its framing has any.
+    pub(super) fn signal_upstream(&mut self, cx: &mut Context<'_>, control: Control<'_>) {
+        let framing = &self.route.route.framing;
+        let write = |out: &mut Vec<u8>| {
+            framing.write_control(Role::Client, control, out);
+            Ok(())
+        };
+        // Writing a control cannot fail.
+        let _ = self.to_upstream.push(cx.pool, Origin::Ours, write);
+    }
+
+    /// Sends the client a message of our own.
+    pub(super) fn tell_client(&mut self, cx: &mut Context<'_>, message: &Message) {
+        if self.queue_for_client(cx, message.kind, &message.payload, Origin::Ours).is_err() {
+            self.on_misfit(cx);
+        }
+    }
+
+    /// Sends the upstream a message of our own.
+    pub(super) fn tell_upstream(&mut self, cx: &mut Context<'_>, message: &Message) {
+        if self.queue_for_upstream(cx, message.kind, &message.payload, Origin::Ours).is_err() {
+            self.on_misfit(cx);
+        }
+    }
+
+    /// A filter made a message that its receiver would take for another. To leave it out would be to lose it in silence.
+    pub(super) fn on_misfit(&mut self, cx: &mut Context<'_>) {
+        tracing::warn!(session = %self.handshake.session, route = %self.route.route.name,
+            "a message of a filter's does not fit the listener's framer");
+        self.close(cx, CloseReason::new(1011, "a message does not fit the framing"), EndReason::FilterClosed);
+    }
+}
