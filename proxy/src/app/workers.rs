@@ -150,7 +150,7 @@ async fn run(
             Ok(socket) => accepting.push(tokio::task::spawn_local(listener::run(
                 Rc::clone(&worker),
                 socket,
-                listener.limits.clone(),
+                listener.clone(),
                 connections,
             ))),
             Err(error) => tracing::error!(address = %listener.address, %error, "a worker cannot use its socket"),

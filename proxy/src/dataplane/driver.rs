@@ -15,8 +15,7 @@ use tracing::debug;
 
 use super::listener::ConnectionSlot;
 use super::session::{DialFailure, Ending, Session, UpstreamWish};
-use super::trace::{Connect, ConnectSpan};
-use super::upstream::{self, Connection, DialError, Dialled};
+use super::upstream::{Attempt, Connection, DialError, Dialled};
 use super::worker::{Command, SessionKey, Worker};
 use crate::time::Instant;
 
@@ -249,19 +248,10 @@ impl Driver {
 
     fn start_dialling(&mut self, now: Instant) {
         let route = std::sync::Arc::clone(&self.session.route().route);
-        let (handshake, facts, attempt) = self.session.dial_facts();
-        let mut request = upstream::request(&route.backend, handshake, facts, attempt, Connection::Resumed);
-        let connect = Connect::of_session(&route, handshake, attempt, Connection::Resumed);
-        let span = ConnectSpan::start(&self.session.dial_trace(), &connect);
-        span.inject(request.headers_mut());
-        let dialling = Rc::clone(&self.worker.dialling);
-        let dial = Box::pin(async move {
-            // The semaphore is never closed; if it were, dialling unbounded would still be right.
-            let _permit = dialling.acquire().await.ok();
-            let outcome = upstream::dial(&route.backend, request).await;
-            upstream::tell(span, &outcome);
-            outcome
-        });
+        let (handshake, facts, number) = self.session.dial_facts();
+        let door = self.client.local_addr().ok();
+        let attempt = Attempt { route: &route, handshake, facts, door, number, connection: Connection::Resumed };
+        let dial = Box::pin(attempt.start(&self.session.dial_trace(), &self.worker.dialling));
         self.upstream = Upstream::Dialling { since: now, dial };
         self.worker.with_context(now, |context| self.session.handle_dialling(context));
     }

@@ -1,4 +1,5 @@
-//! Accepts connections and reads their requests, within the listener's limits. What a request means is [`serve`]'s.
+//! Accepts connections and reads their requests, within the listener's limits. What a request means is [`serve`]'s, and so
+//! is a connection without any.
 
 use std::cell::Cell;
 use std::convert::Infallible;
@@ -16,8 +17,9 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tracing::{debug, warn};
 
-use super::route::ListenerLimits;
-use super::serve;
+use super::route::{Listener, ListenerLimits, Protocol};
+use super::serve::{self, Door};
+use super::session::RouteState;
 use super::worker::Worker;
 use crate::time::Instant;
 
@@ -58,19 +60,25 @@ const OUT_OF_FILES_PAUSE: Duration = Duration::from_millis(50);
 /// Of a kind, one line in the log in this time.
 const LOG_SPACING: Duration = Duration::from_secs(5);
 
+/// What becomes of connections.
+enum Service {
+    Http(Rc<http1::Builder>),
+    Raw(Rc<RouteState>),
+}
+
 /// Accepts for ever.
-pub async fn run(worker: Rc<Worker>, listener: TcpListener, limits: ListenerLimits, connections: Connections) {
-    let http = Rc::new(http(&limits));
+pub async fn run(worker: Rc<Worker>, socket: TcpListener, listener: Listener, connections: Connections) {
+    let listener = Rc::new(listener);
+    let Some(service) = service(&worker, &listener) else {
+        return warn!(address = %listener.address, "no route names this listener: nobody is accepted");
+    };
     let complaints = Complaints::default();
     loop {
-        match listener.accept().await {
+        match socket.accept().await {
             Ok((stream, peer)) => {
                 worker.counters.connections_accepted.add(1);
                 match connections.take() {
-                    Some(slot) => {
-                        let connection = serve_connection(Rc::clone(&worker), Rc::clone(&http), stream, peer, slot);
-                        tokio::task::spawn_local(connection);
-                    }
+                    Some(slot) => serve(&service, &worker, &listener, stream, peer, slot),
                     None => {
                         worker.counters.connections_refused.add(1);
                         if complaints.is_due() {
@@ -79,7 +87,9 @@ pub async fn run(worker: Rc<Worker>, listener: TcpListener, limits: ListenerLimi
                                 "refusing clients: the listener's connections are all taken"
                             );
                         }
-                        tokio::task::spawn_local(refuse(stream));
+                        if let Service::Http(_) = service {
+                            tokio::task::spawn_local(refuse(stream));
+                        }
                     }
                 }
             }
@@ -95,6 +105,37 @@ pub async fn run(worker: Rc<Worker>, listener: TcpListener, limits: ListenerLimi
     }
 }
 
+fn service(worker: &Worker, listener: &Listener) -> Option<Service> {
+    match listener.protocol {
+        Protocol::Http => Some(Service::Http(Rc::new(http(&listener.limits)))),
+        Protocol::Tcp => {
+            let route = worker.dataplane.routes.of_listener(listener.name.as_deref()?)?;
+            worker.route(route).cloned().map(Service::Raw)
+        }
+    }
+}
+
+fn serve(
+    service: &Service,
+    worker: &Rc<Worker>,
+    listener: &Rc<Listener>,
+    stream: TcpStream,
+    peer: SocketAddr,
+    slot: ConnectionSlot,
+) {
+    let worker = Rc::clone(worker);
+    match service {
+        Service::Http(http) => {
+            let slot = Rc::new(Cell::new(Some(slot)));
+            let door = Door { listener: Rc::clone(listener), peer, slot };
+            tokio::task::spawn_local(serve_requests(worker, Rc::clone(http), stream, door));
+        }
+        Service::Raw(route) => {
+            tokio::task::spawn_local(serve::raw::connection(worker, Rc::clone(route), stream, peer, slot));
+        }
+    }
+}
+
 /// The head must come within the handshake's time, and within its bounds; hyper answers 408 or 431 by itself.
 fn http(limits: &ListenerLimits) -> http1::Builder {
     let mut http = http1::Builder::new();
@@ -106,20 +147,14 @@ fn http(limits: &ListenerLimits) -> http1::Builder {
     http
 }
 
-async fn serve_connection(
-    worker: Rc<Worker>,
-    http: Rc<http1::Builder>,
-    stream: TcpStream,
-    peer: SocketAddr,
-    slot: ConnectionSlot,
-) {
+async fn serve_requests(worker: Rc<Worker>, http: Rc<http1::Builder>, stream: TcpStream, door: Door) {
+    let peer = door.peer;
     if let Err(error) = stream.set_nodelay(true) {
         return debug!(%peer, %error, "the connection broke before its request");
     }
-    let slot = Rc::new(Cell::new(Some(slot)));
     let service = service_fn(|request| {
-        let (worker, slot) = (Rc::clone(&worker), Rc::clone(&slot));
-        async move { Ok::<_, Infallible>(serve::request(worker, request, peer, slot).await) }
+        let (worker, door) = (Rc::clone(&worker), &door);
+        async move { Ok::<_, Infallible>(serve::request(worker, request, door).await) }
     });
     if let Err(error) = http.serve_connection(TokioIo::new(stream), service).with_upgrades().await {
         // A client's mistake or its leaving: hyper has answered it as far as it can be answered.

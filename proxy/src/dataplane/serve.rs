@@ -1,10 +1,12 @@
 //! One request of a client, from its head to a session of its own, to the backend, or to a refusal. Reads from top to
-//! bottom; what happens after the upgrade is the driver's.
+//! bottom; what happens after the upgrade is the driver's. A connection without requests is [`raw`]'s.
+
+mod guest;
+pub mod raw;
 
 use std::cell::Cell;
 use std::net::SocketAddr;
 use std::rc::Rc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{
@@ -19,16 +21,16 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tracing::debug;
 
-use super::chain::{Admission, Facts, Handle, Subject, UpstreamEvent};
+use self::guest::Guest;
+use super::chain::{self, Facts};
 use super::driver::{Driver, Early};
 use super::forward;
 use super::handshake::Handshake;
 use super::listener::ConnectionSlot;
-use super::message::CloseReason;
-use super::session::{RouteState, Session};
-use super::state::{EndReason, Ended, SessionState, StateChange};
+use super::route::Listener;
+use super::session::RouteState;
 use super::trace::{Connect, ConnectSpan, HandshakeSpan};
-use super::upstream::{self, Connection, DialError, Dialled, accept_for, has_token};
+use super::upstream::{self, DialError, Dialled, accept_for, has_token};
 use super::worker::Worker;
 use crate::id::SessionId;
 use crate::time::Instant;
@@ -42,37 +44,42 @@ type Refusal = Box<Response<Body>>;
 /// The connection's place, until a session takes it along.
 pub type Slot = Rc<Cell<Option<ConnectionSlot>>>;
 
+/// Where a request came in.
+pub struct Door {
+    /// The listener's.
+    pub listener: Rc<Listener>,
+    /// The client.
+    pub peer: SocketAddr,
+    /// The connection's place.
+    pub slot: Slot,
+}
+
 /// Answers one request.
-pub async fn request(worker: Rc<Worker>, request: Request<Incoming>, peer: SocketAddr, slot: Slot) -> Response<Body> {
-    let span = HandshakeSpan::start(&request, peer);
-    let response = respond(worker, request, peer, slot, &span).await;
+pub async fn request(worker: Rc<Worker>, request: Request<Incoming>, door: &Door) -> Response<Body> {
+    let span = HandshakeSpan::start(&request, door.peer);
+    let response = respond(worker, request, door, &span).await;
     span.finish(response.status().as_u16());
     response
 }
 
-async fn respond(
-    worker: Rc<Worker>,
-    request: Request<Incoming>,
-    peer: SocketAddr,
-    slot: Slot,
-    span: &HandshakeSpan,
-) -> Response<Body> {
+async fn respond(worker: Rc<Worker>, request: Request<Incoming>, door: &Door, span: &HandshakeSpan) -> Response<Body> {
     let uri = request.uri();
     if let Some(refusal) = forward::refuse(request.method(), uri, request.headers()) {
         worker.counters.handshakes_refused.add(1);
         return refusal.map(Either::Left);
     }
     let host = request.headers().get(HOST).and_then(|host| host.to_str().ok());
-    let route = worker.dataplane.routes.find(None, host, uri.path(), uri.query(), request.headers());
+    let listener = door.listener.name.as_deref();
+    let route = worker.dataplane.routes.find(listener, host, uri.path(), uri.query(), request.headers());
     let Some(route) = route.and_then(|route| worker.route(route)).cloned() else {
         worker.counters.handshakes_refused.add(1);
         return plain(StatusCode::NOT_FOUND, "no route for this request\n");
     };
     span.route(&route.route.name);
     let outcome = if has_token(request.headers(), UPGRADE, "websocket") {
-        open_session(&worker, &route, request, peer, slot, span).await
+        open_session(&worker, &route, request, door, span).await
     } else {
-        forward_plain(&worker, &route, request, peer, span).await
+        forward_plain(&worker, &route, request, door, span).await
     };
     outcome.unwrap_or_else(|refusal| *refusal)
 }
@@ -83,15 +90,16 @@ async fn forward_plain(
     worker: &Rc<Worker>,
     route: &Rc<RouteState>,
     mut request: Request<Incoming>,
-    peer: SocketAddr,
+    door: &Door,
     span: &HandshakeSpan,
 ) -> Result<Response<Body>, Refusal> {
     if route.chain.guards_handshakes() {
-        let mut handshake = read_handshake(&request, peer);
+        let mut handshake = read_handshake(&request, door.peer);
         handshake.trace = span.context();
-        let mut guest = Guest::new(worker, route, handshake);
+        let mut guest = Guest::new(worker, route, handshake, None);
         guest
             .ask_filters()
+            .map_err(refusal)
             .inspect_err(|_| span.refused())
             .inspect_err(|_| worker.counters.handshakes_refused.add(1))?;
         if let Some(facts) = guest.facts() {
@@ -101,7 +109,7 @@ async fn forward_plain(
     worker.counters.requests_forwarded.add(1);
     let connect = ConnectSpan::start(&span.context(), &Connect::of_request(&route.route, &request));
     connect.inject(request.headers_mut());
-    let response = worker.forwarder.forward(&route.route, request, peer, &Scheme::HTTP).await;
+    let response = worker.forwarder.forward(&route.route, request, door.peer, &Scheme::HTTP).await;
     connect.answered(response.status().as_u16());
     Ok(response.map(Either::Left))
 }
@@ -111,8 +119,7 @@ async fn open_session(
     worker: &Rc<Worker>,
     route: &Rc<RouteState>,
     mut request: Request<Incoming>,
-    peer: SocketAddr,
-    slot: Slot,
+    door: &Door,
     span: &HandshakeSpan,
 ) -> Result<Response<Body>, Refusal> {
     let refused = |response: Refusal| {
@@ -120,18 +127,18 @@ async fn open_session(
         response
     };
     let accept = check_handshake(&request).map_err(refused)?;
-    let mut handshake = read_handshake(&request, peer);
+    let mut handshake = read_handshake(&request, door.peer);
     span.session(handshake.session);
     handshake.trace = span.context();
-    let mut guest = Guest::new(worker, route, handshake);
-    guest.ask_filters().inspect_err(|_| span.refused()).map_err(refused)?;
+    let mut guest = Guest::new(worker, route, handshake, None);
+    guest.ask_filters().inspect_err(|_| span.refused()).map_err(|answer| refused(refusal(answer)))?;
     let begun = Instant::now();
-    let dialled = guest.dial().await?;
+    let dialled = guest.dial().await.map_err(|error| no_upstream(&route.route.name, error))?;
     let connecting = Instant::now() - begun;
     let response = switching_protocols(&accept, &dialled, guest.facts());
 
     let upgrade = hyper::upgrade::on(&mut request);
-    let worker = Rc::clone(worker);
+    let (worker, slot, peer) = (Rc::clone(worker), Rc::clone(&door.slot), door.peer);
     tokio::task::spawn_local(async move {
         match upgrade.await.map(|upgraded| upgraded.downcast::<TokioIo<TcpStream>>()) {
             Ok(Ok(parts)) => {
@@ -192,167 +199,11 @@ fn read_handshake(request: &Request<Incoming>, peer: SocketAddr) -> Handshake {
     Handshake::new(SessionId::random(), peer, target, headers.iter())
 }
 
-/// A client that asks to be let in. The filters are told when it is not let in after all.
-struct Guest {
-    worker: Rc<Worker>,
-    route: Rc<RouteState>,
-    /// Taken when it becomes a session.
-    papers: Option<Papers>,
-    visible: Visible,
-}
-
-/// Whether those who keep count of clients know of a guest.
-enum Visible {
-    No,
-    /// If it does not come in after all, so many dials were made in vain, and this is why.
-    Connecting {
-        dials: u32,
-        otherwise: EndReason,
-    },
-}
-
-struct Papers {
-    handshake: Handshake,
-    facts: Facts,
-    handles: Box<[Handle]>,
-}
-
-impl Papers {
-    fn subject<'a>(&'a mut self, route: &'a RouteState) -> Subject<'a> {
-        Subject {
-            now: Instant::now(),
-            route: &route.route.name,
-            handshake: &self.handshake,
-            facts: &mut self.facts,
-            handles: &mut self.handles,
-        }
-    }
-}
-
-/// Between two attempts to reach a backend that refuses connections, while its client waits: a starting pod's port opens
-/// at some moment in here.
-const REACH_AGAIN: Duration = Duration::from_millis(100);
-
-impl Guest {
-    fn new(worker: &Rc<Worker>, route: &Rc<RouteState>, handshake: Handshake) -> Self {
-        let papers = Papers { handshake, facts: Facts::default(), handles: route.chain.handles() };
-        Self { worker: Rc::clone(worker), route: Rc::clone(route), papers: Some(papers), visible: Visible::No }
-    }
-
-    fn ask_filters(&mut self) -> Result<(), Refusal> {
-        let Some(papers) = &mut self.papers else { return Ok(()) };
-        let Admission::Refuse(refusal) = self.route.chain.on_handshake(&mut papers.subject(&self.route)) else {
-            return Ok(());
-        };
-        let status = StatusCode::from_u16(refusal.status).unwrap_or(StatusCode::FORBIDDEN);
-        let mut response = plain(status, refusal.body);
-        for (name, value) in &refusal.headers {
-            if let (Ok(name), Ok(value)) = (HeaderName::try_from(&**name), HeaderValue::try_from(&**value)) {
-                response.headers_mut().append(name, value);
-            }
-        }
-        Err(Box::new(response))
-    }
-
-    /// Tells those who keep count of clients.
-    fn tell_state(&self, state: SessionState) {
-        let Some(papers) = &self.papers else { return };
-        self.worker.states.on_state(&StateChange {
-            session: papers.handshake.session,
-            route: &self.route.route,
-            peer: papers.handshake.peer,
-            facts: &papers.facts,
-            at: Instant::now(),
-            state,
-        });
-    }
-
-    /// The session's first upstream. A backend that is not there yet is given the route's `connect_timeout` to come.
-    async fn dial(&mut self) -> Result<Dialled, Refusal> {
-        let backend = &self.route.route.backend;
-        let deadline = tokio::time::Instant::now() + backend.connect_timeout;
-        let counters = std::sync::Arc::clone(&self.worker.counters);
-        let mut attempt = 1;
-        self.tell_state(SessionState::Connecting);
-        loop {
-            // Dropped while it dials: the client does not wait for the answer.
-            self.visible = Visible::Connecting { dials: attempt, otherwise: EndReason::ClientGone };
-            let Some(papers) = &mut self.papers else { unreachable!("a guest has papers") };
-            let mut request = upstream::request(backend, &papers.handshake, &papers.facts, attempt, Connection::First);
-            let connect = Connect::of_session(&self.route.route, &papers.handshake, attempt, Connection::First);
-            let span = ConnectSpan::start(&papers.handshake.trace, &connect);
-            span.inject(request.headers_mut());
-            counters.dials.add(1);
-            let outcome = {
-                let _permit = self.worker.dialling.acquire().await.ok();
-                upstream::dial(backend, request).await
-            };
-            upstream::tell(span, &outcome);
-            let error = match outcome {
-                Ok(dialled) => {
-                    settle_subprotocol(papers, &dialled);
-                    return Ok(dialled);
-                }
-                Err(error) => error,
-            };
-            if let DialError::Refused(response) = error {
-                counters.handshakes_refused_upstream.add(1);
-                self.visible = Visible::Connecting { dials: attempt, otherwise: EndReason::BackendRefused };
-                return Err(Box::new(pass_back(*response)));
-            }
-            counters.dials_failed.add(1);
-            // Filters may count failures; a session that could be closed or told something is not there yet.
-            self.route.chain.on_upstream(&mut papers.subject(&self.route), UpstreamEvent::Failed, drop);
-            let again = tokio::time::Instant::now() + REACH_AGAIN;
-            if matches!(error, DialError::Unreachable { .. }) && again < deadline {
-                tokio::time::sleep_until(again).await;
-                attempt += 1;
-                continue;
-            }
-            debug!(route = %self.route.route.name, %error, "a client finds no backend");
-            counters.handshakes_refused.add(1);
-            self.visible = Visible::Connecting { dials: attempt, otherwise: EndReason::BackendGone };
-            return Err(Box::new(no_backend(&self.route.route.name, &error)));
-        }
-    }
-
-    fn facts(&self) -> Option<&Facts> {
-        self.papers.as_ref().map(|papers| &papers.facts)
-    }
-
-    fn into_session(mut self, connecting: Duration) -> Session {
-        let Some(Papers { handshake, facts, handles }) = self.papers.take() else { unreachable!("a guest has papers") };
-        let (worker, route) = (Rc::clone(&self.worker), Rc::clone(&self.route));
-        worker.with_context(Instant::now(), |cx| Session::new(cx, route, handshake, facts, handles, connecting))
-    }
-}
-
-impl Drop for Guest {
-    fn drop(&mut self) {
-        if let Visible::Connecting { dials, otherwise } = self.visible {
-            self.tell_state(SessionState::Disconnected(Ended { reason: otherwise, messages: 0, dials }));
-        }
-        if let Some(papers) = &mut self.papers {
-            let reason = CloseReason { code: None, reason: "not let in".into() };
-            self.route.chain.on_close(&mut papers.subject(&self.route), &reason);
-        }
-    }
-}
-
-/// Later upstreams are offered what this one picked, and nothing else: the client has been told, and cannot be told anew.
-fn settle_subprotocol(papers: &mut Papers, dialled: &Dialled) {
-    let was_offered = papers.facts.inner().is_some_and(|facts| facts.offered_subprotocols.is_some());
-    if was_offered || papers.handshake.subprotocols().next().is_some() {
-        let picked = dialled.answer.headers().get(SEC_WEBSOCKET_PROTOCOL).and_then(|name| name.to_str().ok());
-        papers.facts.inner_mut().offered_subprotocols = Some(picked.into_iter().map(Into::into).collect());
-    }
-}
-
 /// Our 101, with what the backend said in its own.
 fn switching_protocols(accept: &str, dialled: &Dialled, facts: Option<&Facts>) -> Response<Body> {
     let mut response = Response::new(own(Bytes::new()));
     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
-    let mut headers: HeaderMap = dialled.answer.headers().clone();
+    let mut headers: HeaderMap = dialled.answer.as_ref().map(|answer| answer.headers().clone()).unwrap_or_default();
     forward::strip_hop_by_hop(&mut headers);
     headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
     headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
@@ -368,15 +219,28 @@ fn switching_protocols(accept: &str, dialled: &Dialled, facts: Option<&Facts>) -
     response
 }
 
-fn no_backend(route: &str, error: &DialError) -> Response<Body> {
+/// A filter's refusal, in its words.
+fn refusal(refusal: chain::Refusal) -> Refusal {
+    let status = StatusCode::from_u16(refusal.status).unwrap_or(StatusCode::FORBIDDEN);
+    let mut response = plain(status, refusal.body);
+    for (name, value) in &refusal.headers {
+        if let (Ok(name), Ok(value)) = (HeaderName::try_from(&**name), HeaderValue::try_from(&**value)) {
+            response.headers_mut().append(name, value);
+        }
+    }
+    Box::new(response)
+}
+
+fn no_upstream(route: &str, error: DialError) -> Refusal {
     let status = match error {
+        DialError::Refused(response) => return Box::new(pass_back(*response)),
         DialError::TimedOut(_) => StatusCode::GATEWAY_TIMEOUT,
         DialError::NotWebSocket(_) => StatusCode::BAD_GATEWAY,
-        DialError::Unreachable { .. } | DialError::Refused(_) => StatusCode::SERVICE_UNAVAILABLE,
+        DialError::Unreachable { .. } => StatusCode::SERVICE_UNAVAILABLE,
     };
     let mut response = plain(status, format!("the backend of route '{route}' does not answer\n"));
     response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
-    response
+    Box::new(response)
 }
 
 /// The backend's own refusal, as it is.

@@ -1,43 +1,39 @@
-//! A connection of the session's own to its backend: what the backend is asked, and whether its answer is a WebSocket.
-//! When to dial is the session's.
+//! A connection of the session's own to its backend: one attempt to have it, whatever the backend speaks. When to dial is
+//! the session's.
 
+mod raw;
+mod websocket;
+
+use std::future::Future;
 use std::io;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
-use base64::Engine;
-use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
-use http::header::{
-    CONNECTION, HOST, HeaderMap, HeaderName, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_EXTENSIONS,
-    SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE,
-};
-use http::{Method, Request, Response, StatusCode};
+use http::{Request, Response};
 use http_body_util::Empty;
 use hyper::body::Incoming;
-use hyper_util::rt::TokioIo;
-use sha1::{Digest, Sha1};
 use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
 
 use super::chain::Facts;
+use super::codec::Framing;
 use super::handshake::Handshake;
-use super::route::Backend;
-use super::trace::ConnectSpan;
+use super::route::{Backend, Route};
+use super::trace::{Connect, ConnectSpan, TraceContext};
 
-/// The backend is told the session's stable name.
-const BELAY_SESSION: HeaderName = HeaderName::from_static("belay-session");
-/// Which connection of this session to a backend it is, tried ones counted, from 1.
-const BELAY_ATTEMPT: HeaderName = HeaderName::from_static("belay-attempt");
-/// `true` when the session had a backend before.
-const BELAY_RESUMED: HeaderName = HeaderName::from_static("belay-resumed");
+pub use websocket::{accept_for, apply_facts, has_token};
 
-/// A WebSocket connection to a backend.
+/// A connection to a backend, ready for messages.
 pub struct Dialled {
-    /// After the handshake.
+    /// After the handshake, if there is one.
     pub stream: TcpStream,
     /// What came with the end of the handshake.
     pub early: Bytes,
-    /// The backend's answer.
-    pub answer: Response<()>,
+    /// The backend's answer to the handshake, if there is one.
+    pub answer: Option<Response<()>>,
 }
 
 /// Why there is none.
@@ -52,7 +48,7 @@ pub enum DialError {
         cause: io::Error,
     },
     /// The route's `connect_timeout` ran out.
-    #[error("no answer to the handshake within {0:?}")]
+    #[error("no connection and no answer to the handshake within {0:?}")]
     TimedOut(Duration),
     /// An HTTP answer other than 101.
     #[error("the backend answered {}", .0.status())]
@@ -71,155 +67,85 @@ pub enum Connection {
     Resumed,
 }
 
-/// What the backend is asked: what the client asked, with what filters changed, and who we are talking about.
-pub fn request(
-    backend: &Backend,
-    handshake: &Handshake,
-    facts: &Facts,
-    attempt: u32,
-    connection: Connection,
-) -> Request<Empty<Bytes>> {
-    let mut request = Request::new(Empty::new());
-    *request.method_mut() = Method::GET;
-    let target = format!("{}{}", backend.path_prefix, handshake.target());
-    *request.uri_mut() = target.parse().unwrap_or_default();
-    let headers = request.headers_mut();
-    for (name, value) in handshake.headers() {
-        if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::from_bytes(value)) {
-            headers.append(name, value);
-        }
-    }
-    apply_facts(headers, facts);
-    if let Some(offered) = facts.inner().and_then(|facts| facts.offered_subprotocols.as_ref()) {
-        headers.remove(SEC_WEBSOCKET_PROTOCOL);
-        if let (false, Ok(offered)) = (offered.is_empty(), HeaderValue::try_from(offered.join(", "))) {
-            headers.insert(SEC_WEBSOCKET_PROTOCOL, offered);
-        }
-    }
-    if let (false, Ok(authority)) = (headers.contains_key(HOST), HeaderValue::try_from(&*backend.authority)) {
-        headers.insert(HOST, authority);
-    }
-    headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
-    headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
-    headers.insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
-    let key = BASE64_STANDARD.encode(rand::random::<[u8; 16]>());
-    for (name, value) in
-        [(SEC_WEBSOCKET_KEY, key), (BELAY_SESSION, handshake.session.to_string()), (BELAY_ATTEMPT, attempt.to_string())]
-    {
-        if let Ok(value) = HeaderValue::try_from(value) {
-            headers.insert(name, value);
-        }
-    }
-    if connection == Connection::Resumed {
-        headers.insert(BELAY_RESUMED, HeaderValue::from_static("true"));
-    }
-    request
+/// One attempt of a session's to have a backend.
+pub struct Attempt<'a> {
+    /// The session's.
+    pub route: &'a Arc<Route>,
+    /// What the client asked for.
+    pub handshake: &'a Handshake,
+    /// What filters ask of the backend.
+    pub facts: &'a Facts,
+    /// Our own end of the client's connection.
+    pub door: Option<SocketAddr>,
+    /// From 1.
+    pub number: u32,
+    /// Whether it is for the first backend.
+    pub connection: Connection,
 }
 
-/// Puts the headers that filters want in place of the client's.
-pub fn apply_facts(headers: &mut HeaderMap, facts: &Facts) {
-    for (name, value) in facts.inner().into_iter().flat_map(|facts| &facts.upstream_headers) {
-        match (HeaderName::try_from(&**name), HeaderValue::try_from(&**value)) {
-            (Ok(name), _) if value.is_empty() => drop(headers.remove(name)),
-            (Ok(name), Ok(value)) => drop(headers.insert(name, value)),
-            _ => {}
+/// What a backend is told before the first message.
+enum Opening {
+    WebSocket(Request<Empty<Bytes>>),
+    Raw(Vec<u8>),
+}
+
+impl Attempt<'_> {
+    /// Waits for its turn, then connects and shakes hands, bounded by the route's `connect_timeout`. Its span is under
+    /// `parent`.
+    pub fn start(
+        &self,
+        parent: &TraceContext,
+        turns: &Rc<Semaphore>,
+    ) -> impl Future<Output = Result<Dialled, DialError>> + use<> {
+        let connect = Connect::of_session(self.route, self.handshake, self.number, self.connection);
+        let span = ConnectSpan::start(parent, &connect);
+        let opening = match self.route.framing {
+            Framing::WebSocket => {
+                let mut request = websocket::request(self);
+                span.inject(request.headers_mut());
+                Opening::WebSocket(request)
+            }
+            Framing::Raw(_) => Opening::Raw(raw::preface(self)),
+        };
+        let (route, turns) = (Arc::clone(self.route), Rc::clone(turns));
+        async move {
+            // The semaphore is never closed; if it were, dialling unbounded would still be right.
+            let _permit = turns.acquire().await.ok();
+            let timeout = route.backend.connect_timeout;
+            let dial = async {
+                match opening {
+                    Opening::WebSocket(request) => websocket::dial(&route.backend, request).await,
+                    Opening::Raw(preface) => raw::dial(&route.backend, &preface).await,
+                }
+            };
+            let outcome = tokio::time::timeout(timeout, dial).await.unwrap_or(Err(DialError::TimedOut(timeout)));
+            tell(span, &outcome);
+            outcome
         }
     }
 }
 
-/// Connects, and shakes hands. Bounded by the route's `connect_timeout`.
-pub async fn dial(backend: &Backend, request: Request<Empty<Bytes>>) -> Result<Dialled, DialError> {
-    let timeout = backend.connect_timeout;
-    tokio::time::timeout(timeout, dial_unbounded(backend, request)).await.unwrap_or(Err(DialError::TimedOut(timeout)))
+impl DialError {
+    fn unreachable(backend: &Backend, cause: io::Error) -> Self {
+        Self::Unreachable { authority: backend.authority.clone(), cause }
+    }
+}
+
+async fn connect(backend: &Backend) -> Result<TcpStream, DialError> {
+    let unreachable = |cause| DialError::unreachable(backend, cause);
+    let stream = TcpStream::connect(&*backend.authority).await.map_err(unreachable)?;
+    stream.set_nodelay(true).map_err(unreachable)?;
+    Ok(stream)
 }
 
 /// What the attempt's span says of its end.
-pub fn tell(span: ConnectSpan, outcome: &Result<Dialled, DialError>) {
+fn tell(span: ConnectSpan, outcome: &Result<Dialled, DialError>) {
     match outcome {
-        Ok(dialled) => span.answered(dialled.answer.status().as_u16()),
+        Ok(Dialled { answer: Some(answer), .. }) => span.answered(answer.status().as_u16()),
+        Ok(Dialled { answer: None, .. }) => drop(span),
         Err(DialError::Refused(response)) => span.answered(response.status().as_u16()),
         Err(error @ DialError::Unreachable { .. }) => span.failed("unreachable", error),
         Err(error @ DialError::TimedOut(_)) => span.failed("timeout", error),
         Err(error @ DialError::NotWebSocket(_)) => span.failed("not_websocket", error),
-    }
-}
-
-async fn dial_unbounded(backend: &Backend, request: Request<Empty<Bytes>>) -> Result<Dialled, DialError> {
-    let unreachable = |cause: io::Error| DialError::Unreachable { authority: backend.authority.clone(), cause };
-    let broken = |error: hyper::Error| unreachable(io::Error::other(error));
-    let expected = request.headers().get(SEC_WEBSOCKET_KEY).map(|key| accept_for(key.as_bytes()));
-    let offered = request.headers().get(SEC_WEBSOCKET_PROTOCOL).cloned();
-
-    let stream = TcpStream::connect(&*backend.authority).await.map_err(unreachable)?;
-    stream.set_nodelay(true).map_err(unreachable)?;
-    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(broken)?;
-    // The connection has a task of its own: a refusal's body is still read from it when this function is done.
-    tokio::task::spawn_local(connection.with_upgrades());
-    let mut response = sender.send_request(request).await.map_err(broken)?;
-    if response.status() != StatusCode::SWITCHING_PROTOCOLS {
-        return Err(DialError::Refused(Box::new(response)));
-    }
-    check_answer(response.headers(), expected.as_deref(), offered.as_ref()).map_err(DialError::NotWebSocket)?;
-    let upgraded = hyper::upgrade::on(&mut response).await.map_err(broken)?;
-    let parts = upgraded.downcast::<TokioIo<TcpStream>>().map_err(|_| DialError::NotWebSocket("no connection"))?;
-    let (head, _) = response.into_parts();
-    Ok(Dialled {
-        stream: parts.io.into_inner(),
-        // A copy of its own length: the original keeps hyper's whole read buffer alive.
-        early: Bytes::copy_from_slice(&parts.read_buf),
-        answer: Response::from_parts(head, ()),
-    })
-}
-
-/// RFC 6455, section 4.1, "the client MUST validate the server's response".
-fn check_answer(headers: &HeaderMap, accept: Option<&str>, offered: Option<&HeaderValue>) -> Result<(), &'static str> {
-    let names = |name, token: &str| has_token(headers, name, token);
-    if !names(UPGRADE, "websocket") {
-        return Err("Upgrade does not say websocket");
-    }
-    if !names(CONNECTION, "upgrade") {
-        return Err("Connection does not say Upgrade");
-    }
-    if headers.get(SEC_WEBSOCKET_ACCEPT).and_then(|value| value.to_str().ok()) != accept {
-        return Err("Sec-WebSocket-Accept does not fit the key");
-    }
-    if headers.contains_key(SEC_WEBSOCKET_EXTENSIONS) {
-        return Err("it speaks an extension that was not offered");
-    }
-    if let Some(picked) = headers.get(SEC_WEBSOCKET_PROTOCOL) {
-        let offered = offered.and_then(|offered| offered.to_str().ok()).unwrap_or_default();
-        if !offered.split(',').any(|name| name.trim().as_bytes() == picked.as_bytes()) {
-            return Err("it picked a subprotocol that was not offered");
-        }
-    }
-    Ok(())
-}
-
-/// Whether a header is a list that has this token, in any case.
-pub fn has_token(headers: &HeaderMap, name: HeaderName, token: &str) -> bool {
-    headers
-        .get_all(name)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .any(|item| item.trim().eq_ignore_ascii_case(token))
-}
-
-/// Sec-WebSocket-Accept for a Sec-WebSocket-Key (RFC 6455, section 4.2.2).
-pub fn accept_for(key: &[u8]) -> String {
-    let mut hash = Sha1::new();
-    hash.update(key);
-    hash.update(b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11");
-    BASE64_STANDARD.encode(hash.finalize())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_accept_of_the_rfc() {
-        // RFC 6455, section 1.3.
-        assert_eq!(accept_for(b"dGhlIHNhbXBsZSBub25jZQ=="), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
     }
 }

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use http::Request;
+use http::{HeaderMap, Request};
 use tracing::{Span, field};
 
 use super::{Place, TARGET, TraceContext, ask, keep};
@@ -61,6 +61,31 @@ impl HandshakeSpan {
         Self { span, method: request.method().as_str().into() }
     }
 
+    /// A raw TCP connection came. It says nothing of where it belongs: it is the root of a trace.
+    pub fn of_connection(peer: SocketAddr) -> Self {
+        let span = tracing::info_span!(
+            target: TARGET,
+            parent: None,
+            "connection",
+            otel.name = "TCP",
+            otel.kind = "server",
+            otel.status_description = field::Empty,
+            network.transport = "tcp",
+            client.address = field::Empty,
+            client.port = i64::from(peer.port()),
+            "error.type" = field::Empty,
+            belay.session.id = field::Empty,
+            belay.route = field::Empty,
+            belay.kept_for = field::Empty,
+        );
+        if span.is_disabled() {
+            return Self { span, method: Box::default() };
+        }
+        ask(&span, |hook| hook.place(&span, Place::UnderClient(&HeaderMap::new())));
+        span.record("client.address", field::display(peer.ip()));
+        Self { span, method: "TCP".into() }
+    }
+
     /// The route that was chosen. Before [`HandshakeSpan::context`], since it also names the span.
     pub fn route(&self, name: &str) {
         if self.span.is_disabled() {
@@ -94,6 +119,17 @@ impl HandshakeSpan {
             span.record("error.type", field::display(status));
             span.record("otel.status_description", field::display(format_args!("answered {status}")));
         }
+    }
+
+    /// The raw connection became a session.
+    pub fn let_in(mut self) {
+        drop(std::mem::replace(&mut self.span, Span::none()));
+    }
+
+    /// The raw connection was closed, for what is one of a few words.
+    pub fn turned_away(mut self, kind: &str) {
+        let span = std::mem::replace(&mut self.span, Span::none());
+        span.record("error.type", kind);
     }
 }
 

@@ -1,0 +1,70 @@
+//! One raw TCP connection, from its first moment to a session of its own or to its end. There is nothing to read before the
+//! backend is there: what happens then is the driver's.
+
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use socket2::{SockRef, TcpKeepalive};
+use tokio::net::TcpStream;
+use tracing::debug;
+
+use super::guest::Guest;
+use crate::dataplane::driver::{Driver, Early};
+use crate::dataplane::handshake::Handshake;
+use crate::dataplane::heartbeat::Probe;
+use crate::dataplane::listener::ConnectionSlot;
+use crate::dataplane::session::RouteState;
+use crate::dataplane::trace::HandshakeSpan;
+use crate::dataplane::worker::Worker;
+use crate::id::SessionId;
+use crate::time::Instant;
+
+/// The kernel's own count of keepalives without an answer after which a connection is dead (tcp(7), `tcp_keepalive_probes`).
+const KEEPALIVES: u32 = 9;
+
+/// Lets a client in, if the filters and the backend do. One that is not let in is closed without a word, as there is none
+/// that every protocol knows.
+pub async fn connection(
+    worker: Rc<Worker>,
+    route: Rc<RouteState>,
+    stream: TcpStream,
+    peer: SocketAddr,
+    slot: ConnectionSlot,
+) {
+    if let Err(error) = prepare(&stream, route.route.heartbeat.probe) {
+        return debug!(%peer, %error, "the connection broke before its session");
+    }
+    let span = HandshakeSpan::of_connection(peer);
+    span.route(&route.route.name);
+    let mut handshake = Handshake::new(SessionId::random(), peer, "/", std::iter::empty());
+    span.session(handshake.session);
+    handshake.trace = span.context();
+    let mut guest = Guest::new(&worker, &route, handshake, stream.local_addr().ok());
+    if guest.ask_filters().is_err() {
+        span.refused();
+        span.turned_away("refused");
+        return worker.counters.handshakes_refused.add(1);
+    }
+    let begun = Instant::now();
+    match guest.dial().await {
+        Ok(dialled) => {
+            span.let_in();
+            let session = guest.into_session(Instant::now() - begun);
+            let early = Early { client: Bytes::new(), upstream: dialled.early };
+            tokio::task::spawn_local(Driver::new(worker, session, stream, dialled.stream, early, slot));
+        }
+        Err(_) => span.turned_away("no_backend"),
+    }
+}
+
+/// Where WebSocket clients are sent pings, the kernel asks these whether they are there.
+fn prepare(stream: &TcpStream, probe: Option<Probe>) -> std::io::Result<()> {
+    stream.set_nodelay(true)?;
+    let Some(probe) = probe else { return Ok(()) };
+    // The kernel counts in whole seconds.
+    let interval = (probe.timeout / KEEPALIVES).max(Duration::from_secs(1));
+    let keepalive = TcpKeepalive::new().with_time(probe.every.max(Duration::from_secs(1))).with_interval(interval);
+    SockRef::from(stream).set_tcp_keepalive(&keepalive)
+}
