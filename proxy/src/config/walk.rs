@@ -62,12 +62,17 @@ impl<'s> Walk<'s, '_> {
         }
     }
 
-    /// The shape that a value is meant for: by its type, and for texts by being one of the words.
+    /// The shape that a value is meant for: by its type, for texts by being one of the words, and where more than one
+    /// mapping is known by having one of its keys.
     fn choose<'l>(&self, node: &Node, leaves: &'l [Leaf<'s>]) -> Option<&'l Leaf<'s>> {
-        let mut fitting = leaves.iter().filter(|leaf| leaf.accepts(node));
-        let first = fitting.next()?;
-        let is_word = |leaf: &Leaf| leaf.words().is_empty() || node.text().is_some_and(|t| leaf.words().contains(&t));
-        if is_word(first) { Some(first) } else { fitting.find(|leaf| is_word(leaf)) }
+        let fitting: Vec<_> = leaves.iter().filter(|leaf| leaf.accepts(node)).collect();
+        let is_meant = |leaf: &Leaf| match &node.value {
+            Value::Mapping(entries) => {
+                fitting.len() == 1 || entries.iter().any(|entry| leaf.keys().any(|key| key == entry.key))
+            }
+            _ => leaf.words().is_empty() || node.text().is_some_and(|text| leaf.words().contains(&text)),
+        };
+        fitting.iter().copied().find(|leaf| is_meant(leaf))
     }
 
     fn mismatch(&mut self, node: &Node, leaves: &[Leaf<'s>], path: &Path) -> Fit {
@@ -76,6 +81,14 @@ impl<'s> Walk<'s, '_> {
             if let Some(mistake) = mistake {
                 return self.note(path, mistake.message, mistake.help, node.place);
             }
+        }
+        let keys: Vec<&str> = leaves.iter().flat_map(Leaf::keys).collect();
+        if let (Value::Mapping(entries), [_, ..]) = (&node.value, &keys[..])
+            && let Some(entry) = entries.first()
+        {
+            let message = format!("unknown field '{}'", entry.key);
+            let help = nearest::help(&entry.key, keys);
+            return self.note(&path.key(&entry.key), message, Some(help), entry.key_place);
         }
         let words: Vec<&str> = leaves.iter().flat_map(Leaf::words).collect();
         let message = format!("expected {}, found {}", expect::expected(leaves), node.found());
@@ -124,7 +137,8 @@ impl<'s> Walk<'s, '_> {
                 self.note(path, format!("missing field '{name}'"), help, place);
             }
         }
-        Fit::Good
+        // Nothing is left of a kind that is named by its only key.
+        if entries.is_empty() && known.len() == 1 && required.is_some() { Fit::Bad } else { Fit::Good }
     }
 
     fn unknown(&mut self, entry: &Entry, known: &[&str], path: &Path) {

@@ -3,15 +3,20 @@
 
 mod edge;
 mod engine_io;
+mod json;
+mod packet;
 mod text;
 
 use std::time::Duration;
 
 use super::handshake::Handshake;
 use super::message::{Direction, Message, MessageKind};
+use crate::time::UnixTime;
 
 pub use edge::{Beat, Edge};
-pub use text::Text;
+pub use json::{Json, JsonError, PatternError, Preset, TemplateError};
+pub use packet::{ByteOrder, Checksum, Packet};
+pub use text::{Ping, Text};
 
 /// A route's `heartbeat`.
 #[derive(Clone, Debug)]
@@ -54,8 +59,31 @@ pub enum MalformedPolicy {
 /// One kind of heartbeat that is known by looking at one message.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Answerer {
-    /// A text and its answer.
+    /// A payload and its answer.
     Text(Text),
+    /// Fields and an answer.
+    Json(Json),
+    /// The classic binary packet.
+    Packet(Packet),
+}
+
+/// Whose heartbeat it is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Sender {
+    /// The client says it, and is answered.
+    #[default]
+    Client,
+    /// The backend does, and is.
+    Backend,
+    /// Each side may.
+    Either,
+}
+
+/// What is larger is no heartbeat, unless it is one to the letter: to look closer would cost more than an answer saves.
+pub const BYTES_MAX: usize = 4 * 1024;
+
+fn is_of_heartbeats_size(payload: &[u8]) -> bool {
+    payload.len() <= BYTES_MAX
 }
 
 /// A protocol whose heartbeats have intervals that both sides agree on, so that each session has a state: [`Edge`].
@@ -93,9 +121,9 @@ pub struct Probe {
 }
 
 impl HeartbeatPolicy {
-    /// What the answerers make of a message.
-    pub fn find(&self, direction: Direction, kind: MessageKind, payload: &[u8]) -> Finding {
-        let findings = self.answer.iter().map(|answerer| answerer.find(direction, kind, payload));
+    /// What the answerers make of a message. The clock is asked only for an answer that tells the time.
+    pub fn find(&self, direction: Direction, kind: MessageKind, payload: &[u8], clock: fn() -> UnixTime) -> Finding {
+        let findings = self.answer.iter().map(|answerer| answerer.find(direction, kind, payload, clock));
         findings.into_iter().find(|finding| *finding != Finding::Other).unwrap_or(Finding::Other)
     }
 
@@ -106,9 +134,22 @@ impl HeartbeatPolicy {
 }
 
 impl Answerer {
-    fn find(&self, direction: Direction, kind: MessageKind, payload: &[u8]) -> Finding {
+    fn find(&self, direction: Direction, kind: MessageKind, payload: &[u8], clock: fn() -> UnixTime) -> Finding {
         match self {
             Self::Text(text) => text.find(direction, kind, payload),
+            Self::Json(json) => json.find(direction, kind, payload, clock),
+            Self::Packet(packet) => packet.find(direction, kind, payload, clock),
+        }
+    }
+}
+
+impl Sender {
+    /// Whether it says what goes in this direction.
+    fn sends(self, direction: Direction) -> bool {
+        match self {
+            Self::Client => direction == Direction::ToBackend,
+            Self::Backend => direction == Direction::ToClient,
+            Self::Either => true,
         }
     }
 }

@@ -37,7 +37,7 @@ use super::message::CloseReason;
 use super::route::Route;
 use super::state::{EndReason, SessionState, StateSink};
 use super::trace::TraceContext;
-use crate::time::Instant;
+use crate::time::{Instant, UnixTime};
 
 /// One client connection and what is known of it. Plain data: nothing in here is a socket, a task or a timer object.
 pub struct Session {
@@ -84,6 +84,8 @@ pub struct RouteState {
 pub struct Context<'a> {
     /// The time of the event.
     pub now: Instant,
+    /// Tells the time of day, to those who must tell others.
+    pub clock: fn() -> UnixTime,
     /// Where it is counted.
     pub counters: &'a Counters,
     /// Queues to use and to give back.

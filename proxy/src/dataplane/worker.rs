@@ -20,7 +20,7 @@ use super::message::CloseReason;
 use super::route::{Dataplane, Route};
 use super::session::{Budget, Context, Pool, RouteState};
 use super::state::StateSink;
-use crate::time::Instant;
+use crate::time::{Instant, UnixTime};
 use crate::wheel::Wheel;
 
 /// See the module.
@@ -113,6 +113,7 @@ impl Worker {
     pub fn with_context<T>(&self, now: Instant, act: impl FnOnce(&mut Context<'_>) -> T) -> T {
         act(&mut Context {
             now,
+            clock: UnixTime::now,
             counters: &self.counters,
             pool: &mut self.pool.borrow_mut(),
             budget: &self.budget,

@@ -1,5 +1,6 @@
 //! `routes`.
 
+mod answer;
 mod policy;
 
 use std::collections::HashSet;

@@ -6,9 +6,11 @@ use std::time::Duration;
 use serde_json::Value as Json;
 
 use super::*;
-use crate::dataplane::heartbeat::{Answerer, PingPolicy, Text};
+use crate::dataplane::heartbeat::{
+    self, Answerer, ByteOrder, Checksum, Packet, Ping, PingPolicy, Preset, Sender, Text,
+};
 use crate::dataplane::hold::{Backoff, Unconfirmed};
-use crate::dataplane::message::Message;
+use crate::dataplane::message::{Message, MessageKind};
 use crate::dataplane::route::{FailurePolicy, FilterSource, PathMatch};
 use crate::telemetry::{LogFormat, Protocol};
 
@@ -111,7 +113,7 @@ fn every_option_of_a_route_arrives() {
     assert_eq!(chat.backend.stall_timeout, Duration::from_secs(90));
     assert_eq!(chat.filters, [0, 1]);
     assert_eq!(chat.heartbeat.websocket, PingPolicy::PassOn);
-    assert_eq!(chat.heartbeat.answer, [Answerer::Text(Text { ping: "ping".into(), pong: "pong".into() })]);
+    assert_eq!(chat.heartbeat.answer, answers());
     assert_eq!(chat.heartbeat.probe.unwrap().every, Duration::from_secs(45));
     assert_eq!((chat.messages.message_bytes_max, chat.messages.frame_bytes_max), (2_000_000, 1_000_000));
     assert_eq!(chat.slow_client.bytes_max, 1 << 20);
@@ -124,6 +126,32 @@ fn every_option_of_a_route_arrives() {
     assert_eq!(hold.codes, [1006, 4000]);
     let Backoff::Fixed { every, attempts_max } = hold.redial else { panic!("{:?}", hold.redial) };
     assert_eq!((every, attempts_max), (Duration::from_millis(500), Some(20)));
+}
+
+/// What the list of answers stands for.
+fn answers() -> Vec<Answerer> {
+    let phoenix = Preset::Phoenix.heartbeats().unwrap().into_iter().map(Answerer::Json);
+    let pattern = serde_json::json!({ "type": "ping", "v": [1, "{any}"] });
+    let reply = serde_json::json!({ "type": "pong", "at": "{now:ms}" });
+    let (order, checksum, from) = (ByteOrder::Little, Checksum::Adler32, Sender::Either);
+    let binary = Text {
+        from: Sender::Client,
+        kind: MessageKind::Binary,
+        ping: Ping::Exact([0xc0, 0].into()),
+        pong: [[0xd0, 0].into()].into(),
+    };
+    [
+        Answerer::Text(Text::exact("ping", "pong")),
+        Answerer::Text(Text { from, ..Text::prefix("ping ", "pong {rest}") }),
+        Answerer::Text(binary),
+    ]
+    .into_iter()
+    .chain(phoenix)
+    .chain([
+        Answerer::Json(heartbeat::Json::new(Sender::Backend, &pattern, Some(&reply)).unwrap()),
+        Answerer::Packet(Packet { from, magic: 0xbe, order, checksum }),
+    ])
+    .collect()
 }
 
 #[test]

@@ -64,9 +64,12 @@ fn section(path: &str, schema: &Json, out: &mut String) {
         let words = words(property).map(|words| format!(" {words}")).unwrap_or_default();
         let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
         let sections = inside(&path, property);
-        let kind = sections.iter().fold(kind(property), |kind, (path, _)| {
-            kind.replacen("mapping", &format!("[mapping](#{})", anchor(path)), 1)
-        });
+        let kind = kind(property);
+        let mut parts = kind.split("mapping");
+        let mut kind = parts.next().unwrap_or_default().to_owned();
+        for ((path, _), part) in sections.iter().zip(parts) {
+            let _ = write!(kind, "[mapping](#{}){part}", anchor(path));
+        }
         let _ = writeln!(out, "| `{name}` | {kind} | {default} | {meaning}{words} | {when} |");
         inner.extend(sections);
     }
@@ -87,14 +90,25 @@ fn inside<'s>(path: &str, schema: &'s Json) -> Vec<(String, &'s Json)> {
     if let Some(values) = schema.get("additionalProperties").filter(|values| values.is_object()) {
         return inside(&format!("{path}.<name>"), values);
     }
-    choices(schema).iter().flat_map(|choice| inside(path, choice)).filter(|(_, shape)| !is_wrapper(shape)).collect()
+    let choices = choices(schema).iter();
+    choices
+        .flat_map(|choice| {
+            wrapped(choice)
+                .map_or_else(|| inside(path, choice), |(name, inner)| inside(&format!("{path}.{name}"), inner))
+        })
+        .collect()
 }
 
-/// `{ text: … }` in a list of words: a mapping with one option, told with its words.
-fn is_wrapper(shape: &Json) -> bool {
-    shape["properties"].as_object().is_some_and(|properties| properties.len() == 1 && shape.get("title").is_none())
-        && shape["required"].as_array().is_some_and(|required| required.len() == 1)
-        && shape["properties"].as_object().is_some_and(|p| p.contains_key("text"))
+/// `{ text: … }` in a list of words: what has one of some names, by that name.
+fn wrapped(shape: &Json) -> Option<(&String, &Json)> {
+    let is_word_s_peer =
+        shape["type"] == "object" && shape["required"].as_array().is_some_and(|names| names.len() == 1);
+    match shape["properties"].as_object() {
+        Some(properties) if is_word_s_peer && properties.len() == 1 && shape.get("$ref").is_none() => {
+            properties.iter().next()
+        }
+        _ => None,
+    }
 }
 
 /// What GitHub makes of a heading.
@@ -137,12 +151,15 @@ fn kind(schema: &Json) -> String {
     }
     let choices = choices(schema);
     if !choices.is_empty() {
-        return choices.iter().map(kind).collect::<Vec<_>>().join(" or ");
+        let kinds = choices.iter().map(|choice| match wrapped(choice) {
+            Some((name, inner)) => format!("`{name}:` {}", kind(inner)),
+            None => kind(choice),
+        });
+        return kinds.collect::<Vec<_>>().join(" or ");
     }
     match schema["type"].as_str() {
         Some("array") => format!("list of: {}", kind(&schema["items"])),
-        Some("object") if schema["properties"].is_object() && !is_wrapper(schema) => "mapping".to_owned(),
-        Some("object") if is_wrapper(schema) => "`{ text: { ping, pong } }`".to_owned(),
+        Some("object") if schema["properties"].is_object() => "mapping".to_owned(),
         Some("object") => format!("name: {}", kind(&schema["additionalProperties"])),
         Some("integer") => "whole number".to_owned(),
         Some("string") => "text".to_owned(),

@@ -42,6 +42,15 @@ impl<'s> Leaf<'s> {
         self.schema.get("const").into_iter().chain(listed).filter_map(Json::as_str).collect()
     }
 
+    /// The keys that it knows as a mapping.
+    pub(super) fn keys(&self) -> impl Iterator<Item = &'s str> {
+        self.schema
+            .get("properties")
+            .and_then(Json::as_object)
+            .into_iter()
+            .flat_map(|known| known.keys().map(String::as_str))
+    }
+
     fn types(&self) -> Vec<&'s str> {
         match self.schema.get("type") {
             Some(Json::String(name)) => vec![name],
@@ -75,7 +84,11 @@ pub(super) fn expected(leaves: &[Leaf]) -> String {
     for leaf in leaves {
         let words = leaf.words();
         if words.is_empty() {
-            parts.extend(leaf.types().iter().map(|type_name| noun(leaf, type_name)));
+            for noun in leaf.types().iter().map(|type_name| noun(leaf, type_name)) {
+                if !parts.contains(&noun) {
+                    parts.push(noun);
+                }
+            }
         } else {
             parts.extend(words.iter().map(|word| format!("'{word}'")));
         }

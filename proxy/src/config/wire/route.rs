@@ -1,8 +1,10 @@
 //! `routes`.
 
+mod answer;
 mod heartbeat;
 mod hold;
 
+pub(in crate::config) use answer::*;
 pub(in crate::config) use heartbeat::*;
 pub(in crate::config) use hold::*;
 

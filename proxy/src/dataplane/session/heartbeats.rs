@@ -20,7 +20,7 @@ impl Core {
         kind: MessageKind,
         payload: &'p [u8],
     ) -> Option<Cow<'p, [u8]>> {
-        let mut finding = self.route.route.heartbeat.find(direction, kind, payload);
+        let mut finding = self.route.route.heartbeat.find(direction, kind, payload, cx.clock);
         if let (Finding::Other, Some(edge)) = (&finding, &mut self.edge) {
             finding = edge.handle_message(cx.now, direction, kind, payload);
             self.timers.set(Timer::Heartbeat, edge.next_deadline());

@@ -58,7 +58,7 @@ fn pings_are_answered_while_held() {
 #[test]
 fn a_declared_heartbeat_reaches_no_backend() {
     let mut route = policy();
-    route.heartbeat.answer = vec![Answerer::Text(Text { ping: "ping".into(), pong: "pong".into() })];
+    route.heartbeat.answer = vec![Answerer::Text(Text::exact("ping", "pong"))];
     let mut world = World::new(route);
     world.client_says("ping");
     assert_eq!(world.client_heard(), ["pong"]);

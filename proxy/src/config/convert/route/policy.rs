@@ -2,34 +2,18 @@
 
 use std::time::Duration;
 
+use super::answer::Answers;
 use crate::config::convert::Convert;
 use crate::config::path::Path;
 use crate::config::scalar::{Size, Time};
 use crate::config::wire;
-use crate::dataplane::heartbeat::{Answerer, HeartbeatPolicy, MalformedPolicy, PingPolicy, Probe, Protocol, Text};
+use crate::dataplane::heartbeat::{HeartbeatPolicy, MalformedPolicy, Probe};
 use crate::dataplane::hold::{Backoff, HoldPolicy, Replay, Unconfirmed};
 use crate::dataplane::message::Message;
 
 impl Convert<'_> {
     pub(super) fn heartbeat(&mut self, heartbeat: wire::Heartbeat, path: &Path) -> HeartbeatPolicy {
-        let mut websocket = PingPolicy::PassOn;
-        let mut answer: Vec<Answerer> = Vec::new();
-        let mut protocol = None;
-        for (index, kind) in heartbeat.answer.into_iter().enumerate() {
-            let path = path.key("answer").item(index);
-            match kind {
-                wire::Answer::Websocket => websocket = PingPolicy::Answer,
-                wire::Answer::Text(wire::TextHeartbeat { ping, pong }) => {
-                    let is_known = answer.iter().any(|Answerer::Text(other)| *other.ping == *ping);
-                    if is_known {
-                        let help = "the first answer is the one that is given: remove this one".to_owned();
-                        self.note(&path, format!("'{ping}' is answered twice"), Some(help));
-                    }
-                    answer.push(Answerer::Text(Text { ping: ping.into(), pong: pong.into() }));
-                }
-                wire::Answer::EngineIo => self.one_protocol(&mut protocol, Protocol::EngineIo, &path),
-            }
-        }
+        let Answers { answer, protocol, websocket } = self.answers(heartbeat.answer, &path.key("answer"));
         let malformed = match heartbeat.malformed {
             wire::Malformed::Ignore => MalformedPolicy::Ignore,
             wire::Malformed::Forward => MalformedPolicy::Forward,
@@ -40,13 +24,6 @@ impl Convert<'_> {
             wire::ProbeOrOff::Probe(probe) => Some(self.probe(&probe, &path.key("probe"))),
         };
         HeartbeatPolicy { answer, protocol, websocket, malformed, probe }
-    }
-
-    fn one_protocol(&mut self, protocol: &mut Option<Protocol>, given: Protocol, path: &Path) {
-        if protocol.replace(given).is_some() {
-            let help = "a route's messages are of one protocol: make a route for each".to_owned();
-            self.note(path, "a second protocol with heartbeats of its own".to_owned(), Some(help));
-        }
     }
 
     fn probe(&mut self, probe: &wire::Probe, path: &Path) -> Probe {

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Off;
+use super::{Answer, Off};
 use crate::config::scalar::Time;
 use crate::dataplane::heartbeat as validated;
 
@@ -11,27 +11,14 @@ use crate::dataplane::heartbeat as validated;
 #[derive(Deserialize, Serialize, JsonSchema, Debug)]
 #[serde(default, deny_unknown_fields)]
 pub(in crate::config) struct Heartbeat {
-    /// Which heartbeats of the client are answered. A list without `websocket` passes ping frames on to the other side.
+    /// Which heartbeats are answered. A list without `websocket` passes ping frames on to the other side.
     ///
-    /// Add `text` for clients that send heartbeats as messages.
+    /// Add what your clients send as messages, see [heartbeats](heartbeats.md).
     pub(in crate::config) answer: Vec<Answer>,
     /// What becomes of a message that was meant as a heartbeat and is not valid. It never counts as a sign of life.
     pub(in crate::config) malformed: Malformed,
     /// Pings to silent clients, to find the dead. `off` asks nobody.
     pub(in crate::config) probe: ProbeOrOff,
-}
-
-/// One kind of heartbeat.
-#[derive(Deserialize, Serialize, JsonSchema, Debug)]
-#[serde(rename_all = "kebab-case")]
-pub(in crate::config) enum Answer {
-    /// WebSocket ping frames.
-    Websocket,
-    /// Text messages.
-    Text(TextHeartbeat),
-    /// Engine.IO 3 and 4, which carries Socket.IO, where it uses WebSocket. Interval and timeout are the backend's.
-    #[serde(rename = "engine.io")]
-    EngineIo,
 }
 
 /// What becomes of a message that was meant as a heartbeat and is not valid.
@@ -45,17 +32,6 @@ pub(in crate::config) enum Malformed {
     Forward,
     /// Its session is closed with 1008.
     Close,
-}
-
-/// A text message that is a heartbeat, and its answer.
-#[derive(Deserialize, Serialize, JsonSchema, Default, Debug)]
-#[serde(default, deny_unknown_fields)]
-#[schemars(extend("required" = ["ping", "pong"]))]
-pub(in crate::config) struct TextHeartbeat {
-    /// What the client says, exactly.
-    pub(in crate::config) ping: String,
-    /// What it hears.
-    pub(in crate::config) pong: String,
 }
 
 /// Pings to silent clients, or none.

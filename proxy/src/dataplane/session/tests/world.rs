@@ -104,8 +104,15 @@ impl World {
         let peer = "127.0.0.1:5000".parse().expect("an address");
         let handshake = Handshake::new(SessionId::from(1), peer, target, std::iter::empty());
         let route = Rc::new(RouteState { route: Arc::new(route), chain: Chain::default() });
-        let mut cx =
-            Context { now, counters: &counters, pool: &mut pool, budget: &budget, random: &mut rng, states: &told };
+        let mut cx = Context {
+            now,
+            clock: UnixTime::now,
+            counters: &counters,
+            pool: &mut pool,
+            budget: &budget,
+            random: &mut rng,
+            states: &told,
+        };
         let session = Session::new(&mut cx, route, handshake, Facts::default(), Box::default(), Duration::ZERO);
         Self {
             session,
@@ -130,6 +137,7 @@ impl World {
     fn act(&mut self, act: impl FnOnce(&mut Session, &mut Context<'_>)) {
         let mut cx = Context {
             now: self.now,
+            clock: UnixTime::now,
             counters: &self.counters,
             pool: &mut self.pool,
             budget: &self.budget,
