@@ -5,6 +5,7 @@
 pub mod metrics;
 
 mod filters;
+mod heartbeats;
 mod process;
 mod readiness;
 mod server;
@@ -19,6 +20,7 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 
 use crate::dataplane::ledger::Counters;
+use crate::dataplane::probe::Networks;
 use crate::telemetry::{LogControl, SpanCounts};
 pub use filters::source as filters;
 pub use metrics::{Family, Kind, Sample, Source};
@@ -34,6 +36,8 @@ pub struct Sources {
     pub spans: Arc<SpanCounts>,
     /// What else has numbers: filters, breakers.
     pub more: Vec<Source>,
+    /// What is known of the clients' networks.
+    pub networks: Arc<Networks>,
     /// Changes the log.
     pub log: LogControl,
 }

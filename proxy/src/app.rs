@@ -2,6 +2,7 @@
 
 mod files;
 mod filters;
+mod learned;
 pub mod workers;
 
 use std::process::ExitCode;
@@ -13,9 +14,11 @@ use tokio::signal::unix::{SignalKind, signal};
 use tracing::{error, info};
 
 use self::filters::Filters;
+use self::learned::Learned;
 use self::workers::Workers;
 use crate::admin::{self, Admin, Phase, Readiness};
 use crate::config::Config;
+use crate::dataplane::probe::Networks;
 use crate::dataplane::state::StateSink;
 use crate::telemetry::{self, Environment};
 
@@ -67,9 +70,11 @@ fn serve(config: Config, telemetry: &telemetry::Telemetry) -> Result<(), StartEr
     let signals = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let readiness = Readiness::new();
     let states: Arc<dyn StateSink> = Arc::new(());
-    let workers = Workers::start(dataplane, count, &filters.maker(), &states)?;
+    let networks = Arc::new(Networks::new(config.networks.networks_max));
+    let learned = config.networks.learned.map(|file| Learned::start(file, Arc::clone(&networks))).transpose()?;
+    let workers = Workers::start(dataplane, count, &filters.maker(), &states, &networks)?;
     let _admin = match config.admin {
-        Some(admin) => Some(start_admin(admin.address, &readiness, &workers, &filters, telemetry)?),
+        Some(admin) => Some(start_admin(admin.address, &readiness, &workers, &filters, telemetry, &networks)?),
         None => None,
     };
     readiness.set(Phase::Serving);
@@ -80,6 +85,7 @@ fn serve(config: Config, telemetry: &telemetry::Telemetry) -> Result<(), StartEr
     info!(signal = name, "draining");
     readiness.set(Phase::Draining);
     workers.drain();
+    drop(learned);
     info!("bye");
     Ok(())
 }
@@ -90,6 +96,7 @@ fn start_admin(
     workers: &Workers,
     filters: &Filters,
     telemetry: &telemetry::Telemetry,
+    networks: &Arc<Networks>,
 ) -> Result<Admin, StartError> {
     let sources = admin::Sources {
         readiness: readiness.clone(),
@@ -97,6 +104,7 @@ fn start_admin(
         spans: Arc::clone(&telemetry.spans),
         more: vec![filters.source()],
         log: telemetry.log.clone(),
+        networks: Arc::clone(networks),
     };
     let admin = Admin::start(address, sources).map_err(|cause| StartError::Admin { address, cause })?;
     info!(address = %admin.address(), "the admin port is open");

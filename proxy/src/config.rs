@@ -34,6 +34,8 @@ pub struct Config {
     pub dataplane: Dataplane,
     /// The port for operators, if there is one.
     pub admin: Option<Admin>,
+    /// What adaptive probes learn.
+    pub networks: NetworksConfig,
     /// Traces and logs.
     pub telemetry: Settings,
     /// Threads that carry sessions; nothing: one for each processor.
@@ -47,6 +49,15 @@ pub struct Config {
 pub struct Admin {
     /// Port 0 lets the system choose.
     pub address: SocketAddr,
+}
+
+/// What adaptive probes learn of the clients' networks.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct NetworksConfig {
+    /// A file to keep it in.
+    pub learned: Option<PathBuf>,
+    /// The most that are known at a time. Default 10,000.
+    pub networks_max: usize,
 }
 
 /// Larger than any configuration that people or charts write.

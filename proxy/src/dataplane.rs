@@ -21,6 +21,7 @@ pub mod chain;
 pub mod heartbeat;
 pub mod hold;
 pub mod ledger;
+pub mod probe;
 pub mod state;
 pub mod trace;
 pub mod worker;

@@ -17,7 +17,8 @@ use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 
-use super::{Phase, Sources, metrics};
+use super::{Phase, Sources, heartbeats, metrics};
+use crate::time::Instant;
 
 /// From its opening to its end: a probe or a scrape takes milliseconds.
 const CONNECTION_TIME_MAX: Duration = Duration::from_secs(10);
@@ -75,11 +76,16 @@ async fn answer(request: Request<Incoming>, sources: &Sources) -> Response<Full<
             answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(metrics::CONTENT_TYPE));
             answer
         }
+        "/heartbeats" if reads => {
+            let mut answer = plain(StatusCode::OK, heartbeats::text(&sources.networks, Instant::now()));
+            answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+            answer
+        }
         "/log" if reads => plain(StatusCode::OK, format!("{}\n", sources.log.filter())),
         "/log" if request.method() == Method::PUT => set_log(request, sources).await,
-        "/live" | "/ready" | "/metrics" => wrong_method("GET, HEAD"),
+        "/live" | "/ready" | "/metrics" | "/heartbeats" => wrong_method("GET, HEAD"),
         "/log" => wrong_method("GET, HEAD, PUT"),
-        _ => plain(StatusCode::NOT_FOUND, "there are /live, /ready, /metrics and /log\n"),
+        _ => plain(StatusCode::NOT_FOUND, "there are /live, /ready, /metrics, /heartbeats and /log\n"),
     }
 }
 

@@ -25,6 +25,7 @@ fn port() -> Port {
         workers: workers.clone(),
         spans: telemetry.spans.clone(),
         more: vec![more],
+        networks: Arc::default(),
         log: telemetry.log.clone(),
     };
     let admin = Admin::start("127.0.0.1:0".parse().unwrap(), sources).unwrap();

@@ -62,7 +62,7 @@ static LOST: Family = Family::counter(
 );
 
 /// One number for the process.
-static TOTALS: [Read<Counters>; 18] = [
+static TOTALS: [Read<Counters>; 21] = [
     (Family::counter("belay_connections_accepted_total", &[], "Connections of clients accepted."), |counters| {
         counters.connections_accepted.value()
     }),
@@ -109,16 +109,26 @@ static TOTALS: [Read<Counters>; 18] = [
         ),
         |counters| counters.heartbeats_malformed.value(),
     ),
-    (Family::counter("belay_probes_sent_total", &[], "Our own pings to silent clients."), |counters| {
-        counters.probes_sent.value()
+    (
+        Family::counter("belay_probes_sent_total", &[], "Our own questions to silent clients, whether they live."),
+        |counters| counters.probes_sent.value(),
+    ),
+    (Family::counter("belay_probes_answered_total", &[], "Silent clients that then were heard."), |counters| {
+        counters.probes_answered.value()
+    }),
+    (Family::counter("belay_probes_missed_total", &[], "Questions whose time to be answered passed."), |counters| {
+        counters.probes_missed.value()
+    }),
+    (Family::counter("belay_clients_dead_total", &[], "Clients that did not answer a probe."), |counters| {
+        counters.clients_dead.value()
     }),
     (
         Family::counter(
-            "belay_clients_dead_total",
+            "belay_clients_silent_total",
             &[],
-            "Clients found dead: they did not answer a probe, or their heartbeats stopped.",
+            "Clients that said nothing for as long as `heartbeat.expect` allows.",
         ),
-        |counters| counters.clients_dead.value(),
+        |counters| counters.clients_silent.value(),
     ),
     (
         Family::counter(

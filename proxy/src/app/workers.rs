@@ -16,6 +16,7 @@ use crate::dataplane::chain::Filter;
 use crate::dataplane::ledger::Counters;
 use crate::dataplane::listener::{self, Connections};
 use crate::dataplane::message::CloseReason;
+use crate::dataplane::probe::Networks;
 use crate::dataplane::route::{Dataplane, Listener};
 use crate::dataplane::session::Budget;
 use crate::dataplane::state::StateSink;
@@ -76,6 +77,7 @@ impl Workers {
         count: usize,
         filters: &FilterMaker,
         states: &Arc<dyn StateSink>,
+        networks: &Arc<Networks>,
     ) -> Result<Self, StartError> {
         let budget = Budget::new(dataplane.limits.held_bytes_max);
         let connections: Vec<_> =
@@ -95,7 +97,8 @@ impl Workers {
             let counters = Arc::new(Counters::default());
             workers.counters.push(Arc::clone(&counters));
             let (ready, is_ready) = std::sync::mpsc::channel();
-            let (dataplane, filters, states) = (Arc::clone(&dataplane), Arc::clone(filters), Arc::clone(states));
+            let (dataplane, filters, networks, states) =
+                (Arc::clone(&dataplane), Arc::clone(filters), Arc::clone(networks), Arc::clone(states));
             let (budget, connections, watched) = (budget.clone(), connections.clone(), watched.clone());
             let body = move || {
                 let local = tokio::runtime::Builder::new_current_thread()
@@ -107,7 +110,7 @@ impl Workers {
                     (_, Err(error)) => return drop(ready.send(Err(StartError::Filters(error)))),
                 };
                 let filters: Vec<_> = filters.into_iter().map(|filter| Rc::new(RefCell::new(filter))).collect();
-                let worker = Rc::new(Worker::new(dataplane, &filters, counters, budget, states));
+                let worker = Rc::new(Worker::new(dataplane, &filters, counters, budget, states, networks));
                 local.block_on(run(worker, sockets, connections, watched, move || drop(ready.send(Ok(())))));
             };
             let thread = std::thread::Builder::new().name(format!("belay-{index}")).spawn(body)?;

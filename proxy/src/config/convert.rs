@@ -13,7 +13,7 @@ use std::path::{Path as FilePath, PathBuf};
 use super::diagnostics::Diagnostic;
 use super::path::Path;
 use super::tree::Node;
-use super::{Admin, Config, scalar, wire};
+use super::{Admin, Config, NetworksConfig, scalar, wire};
 use crate::dataplane::route::{Dataplane, Drain, Limits, Listener, ListenerLimits, Protocol, Routes};
 
 /// The least that hyper works with.
@@ -51,6 +51,7 @@ impl Convert<'_> {
                 drain: Drain { over: file.drain.over.0, close_code: file.drain.close_code.0 },
             },
             admin,
+            networks: self.networks(&file.networks, &top.key("networks")),
             telemetry: self.telemetry(file.telemetry, &top.key("telemetry")),
             workers: file.workers.and_then(|workers| NonZeroUsize::new(workers as usize)),
             filter_cache,
@@ -100,6 +101,25 @@ impl Convert<'_> {
         } else {
             seen.insert(address, path);
         }
+    }
+
+    fn networks(&mut self, networks: &wire::Networks, path: &Path) -> NetworksConfig {
+        let learned = networks.learned.as_deref().map(|given| {
+            let file = self.folder.join(given);
+            let folder = file.parent().unwrap_or(self.folder);
+            let problem = if file.is_dir() {
+                Some((format!("'{given}' is a folder"), "name a file in it"))
+            } else if !folder.is_dir() {
+                Some((format!("the folder of '{given}' is not there"), "make it, or choose another"))
+            } else {
+                None
+            };
+            if let Some((message, help)) = problem {
+                self.note(&path.key("learned"), message, Some(help.to_owned()));
+            }
+            file
+        });
+        NetworksConfig { learned, networks_max: networks.entries as usize }
     }
 
     fn filter_cache(&mut self, given: &str, path: &Path) -> PathBuf {

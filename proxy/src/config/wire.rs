@@ -52,6 +52,8 @@ pub(super) struct File {
     pub(super) filter_cache: Option<String>,
     /// The port for operators: liveness, readiness, metrics. Without it there is none.
     pub(super) admin: Option<Admin>,
+    /// What adaptive probes learn of the clients' networks.
+    pub(super) networks: Networks,
     /// Traces and logs.
     pub(super) telemetry: Telemetry,
 }
@@ -120,6 +122,28 @@ pub(super) struct Drain {
 pub(super) struct Admin {
     /// The IP address and port. Do not give it to the world: it has no password.
     pub(super) address: Option<Address>,
+}
+
+/// What adaptive probes learn of the clients' networks.
+#[derive(Deserialize, Serialize, JsonSchema, Debug)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Networks {
+    /// A file to keep it in. It is read at the start, and written every five minutes and at the end. Without it, it is learned
+    /// anew after each start.
+    ///
+    /// Set it where there is a disk that outlives the container.
+    pub(super) learned: Option<String>,
+    /// The most networks that are known at a time; those that were used least lately are forgotten first.
+    ///
+    /// Raise it when clients come from more networks than that.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub(super) entries: u32,
+}
+
+impl Default for Networks {
+    fn default() -> Self {
+        Self { learned: None, entries: count(crate::dataplane::probe::NETWORKS_DEFAULT) }
+    }
 }
 
 impl Default for ListenerLimits {

@@ -85,10 +85,11 @@ impl Driver {
         let now = Instant::now();
         let steps = [
             self.obey(now, key),
-            self.meet_deadlines(now),
             self.dial(cx, now, key),
             self.read_client(cx, now),
             self.read_upstream(cx, now),
+            // After reading: who was heard in time is not to be taken for silent since we came late.
+            self.meet_deadlines(now),
             self.write_client(cx, now),
             self.write_upstream(cx, now),
         ];

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use super::handshake::Handshake;
 use super::message::{Direction, Message, MessageKind};
+use super::probe::{Fixed, Probe};
 use crate::time::UnixTime;
 
 pub use edge::{Beat, Edge};
@@ -31,6 +32,10 @@ pub struct HeartbeatPolicy {
     pub malformed: MalformedPolicy,
     /// Finds dead clients. Default: every 30 s of silence, 10 s to answer.
     pub probe: Option<Probe>,
+    /// What a client is asked by where the connection has no pings of its own. Without it, the kernel asks. Default none.
+    pub probe_message: Option<Box<str>>,
+    /// A client that is silent for so long is dead, without being asked. Default none.
+    pub expect: Option<Duration>,
 }
 
 /// What becomes of the WebSocket protocol's own heartbeats.
@@ -111,15 +116,6 @@ pub enum Finding {
     Malformed,
 }
 
-/// Asks silent clients whether they live.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Probe {
-    /// The silence after which a client is asked.
-    pub every: Duration,
-    /// The silence after asking at which it is taken for dead.
-    pub timeout: Duration,
-}
-
 impl HeartbeatPolicy {
     /// What the answerers make of a message. The clock is asked only for an answer that tells the time.
     pub fn find(&self, direction: Direction, kind: MessageKind, payload: &[u8], clock: fn() -> UnixTime) -> Finding {
@@ -161,13 +157,9 @@ impl Default for HeartbeatPolicy {
             protocol: None,
             websocket: PingPolicy::default(),
             malformed: MalformedPolicy::default(),
-            probe: Some(Probe::default()),
+            probe: Some(Probe::Fixed(Fixed::default())),
+            probe_message: None,
+            expect: None,
         }
-    }
-}
-
-impl Default for Probe {
-    fn default() -> Self {
-        Self { every: Duration::from_secs(30), timeout: Duration::from_secs(10) }
     }
 }

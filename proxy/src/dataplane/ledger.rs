@@ -46,10 +46,16 @@ pub struct Counters {
     pub heartbeats_sent_to_client: Counter,
     /// Heartbeats of a protocol that backends were sent in the client's place.
     pub heartbeats_sent_to_backend: Counter,
-    /// Our own pings to silent clients.
+    /// Our own questions to silent clients, whether they live.
     pub probes_sent: Counter,
-    /// Clients found dead.
+    /// Silent clients that then were heard.
+    pub probes_answered: Counter,
+    /// Questions whose time to be answered passed; an adaptive probe asks again.
+    pub probes_missed: Counter,
+    /// Clients found dead, since they answered no question.
     pub clients_dead: Counter,
+    /// Clients found dead, since they said nothing for as long as was expected of them.
+    pub clients_silent: Counter,
     /// Connections closed since their client broke the protocol or a limit.
     pub clients_misbehaved: Counter,
     /// What it keeps, session by session.

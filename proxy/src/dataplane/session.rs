@@ -9,6 +9,7 @@ mod heartbeats;
 mod holding;
 mod messages;
 mod outbox;
+mod probing;
 mod proof;
 mod replay;
 mod timers;
@@ -21,19 +22,19 @@ use rand::rngs::SmallRng;
 use tracing::debug;
 
 use self::closing::Closing;
-use self::deadlines::Probing;
 use self::holding::Holding;
 use self::outbox::Outbox;
 pub use self::outbox::{Budget, Pool};
 use self::proof::Proof;
 use self::replay::Remembered;
-use self::timers::{Timer, Timers};
+use self::timers::Timers;
 use super::chain::{Chain, Facts, Handle, UpstreamEvent};
 use super::codec::{Framing, Reader, Role, encode_close};
 use super::handshake::Handshake;
 use super::heartbeat::Edge;
 use super::ledger::Counters;
 use super::message::CloseReason;
+use super::probe::{Networks, Prober};
 use super::route::Route;
 use super::state::{EndReason, SessionState, StateSink};
 use super::trace::TraceContext;
@@ -61,7 +62,7 @@ struct Core {
     timers: Timers,
     /// When the client was last heard of.
     client_heard: Instant,
-    probing: Probing,
+    prober: Option<Prober>,
     /// Messages that were ever put on their way to the upstream.
     sent: u64,
     /// Of these, the first so many are off our books: read by a backend, or given up.
@@ -96,6 +97,8 @@ pub struct Context<'a> {
     pub random: &'a mut SmallRng,
     /// Who keeps count of clients.
     pub states: &'a dyn StateSink,
+    /// What is known of the clients' networks.
+    pub networks: &'a Networks,
 }
 
 enum State {
@@ -175,15 +178,13 @@ impl Session {
             remembered: None,
             timers: Timers::default(),
             client_heard: cx.now,
-            probing: Probing::NotAsked,
+            prober: None,
             sent: 0,
             settled: 0,
             dials: 1,
             failures: 0,
         };
-        if let (Some(probe), true) = (core.route.route.heartbeat.probe, core.route.route.framing.has_controls()) {
-            core.timers.set(Timer::Probe, cx.now + probe.every);
-        }
+        core.begin_probing(cx);
         cx.counters.sessions_opened.add(1);
         core.tell_state(cx, SessionState::Connected);
         core.tell_filters(cx, UpstreamEvent::Connected(connecting));

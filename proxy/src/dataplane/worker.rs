@@ -17,6 +17,7 @@ use tracing::{info, warn};
 use super::chain::{Chain, SharedFilter};
 use super::ledger::Counters;
 use super::message::CloseReason;
+use super::probe::Networks;
 use super::route::{Dataplane, Route};
 use super::session::{Budget, Context, Pool, RouteState};
 use super::state::StateSink;
@@ -37,6 +38,7 @@ pub struct Worker {
     pub states: Arc<dyn StateSink>,
     routes: Vec<Rc<RouteState>>,
     budget: Budget,
+    networks: Arc<Networks>,
     sessions: RefCell<Slab<Entry>>,
     wheel: RefCell<Wheel>,
     wheel_changed: Notify,
@@ -81,6 +83,7 @@ impl Worker {
         counters: Arc<Counters>,
         budget: Budget,
         states: Arc<dyn StateSink>,
+        networks: Arc<Networks>,
     ) -> Self {
         let routes = dataplane.routes.0.iter().map(|route| {
             let chain = route.filters.iter().filter_map(|&index| filters.get(index).cloned()).collect();
@@ -93,6 +96,7 @@ impl Worker {
             dialling: Rc::new(Semaphore::new(DIALLING_MAX)),
             states,
             budget,
+            networks,
             sessions: RefCell::default(),
             wheel: RefCell::default(),
             wheel_changed: Notify::new(),
@@ -119,6 +123,7 @@ impl Worker {
             budget: &self.budget,
             random: &mut self.random.borrow_mut(),
             states: &*self.states,
+            networks: &self.networks,
         })
     }
 

@@ -2,6 +2,7 @@
 
 mod answer;
 mod policy;
+mod probe;
 
 use std::collections::HashSet;
 use std::sync::Arc;

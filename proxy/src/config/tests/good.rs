@@ -11,6 +11,7 @@ use crate::dataplane::heartbeat::{
 };
 use crate::dataplane::hold::{Backoff, Unconfirmed};
 use crate::dataplane::message::{Message, MessageKind};
+use crate::dataplane::probe::{Adaptive, Fixed, GroupBy, LossAware, Prefixes, Probe};
 use crate::dataplane::route::{FailurePolicy, FilterSource, PathMatch};
 use crate::telemetry::{LogFormat, Protocol};
 
@@ -114,7 +115,9 @@ fn every_option_of_a_route_arrives() {
     assert_eq!(chat.filters, [0, 1]);
     assert_eq!(chat.heartbeat.websocket, PingPolicy::PassOn);
     assert_eq!(chat.heartbeat.answer, answers());
-    assert_eq!(chat.heartbeat.probe.unwrap().every, Duration::from_secs(45));
+    let fixed = Fixed { every: Duration::from_secs(45), timeout: Duration::from_secs(5) };
+    assert_eq!(chat.heartbeat.probe, Some(Probe::Fixed(fixed)));
+    assert_eq!(chat.heartbeat.expect, Some(Duration::from_secs(90)));
     assert_eq!((chat.messages.message_bytes_max, chat.messages.frame_bytes_max), (2_000_000, 1_000_000));
     assert_eq!(chat.slow_client.bytes_max, 1 << 20);
 
@@ -155,9 +158,35 @@ fn answers() -> Vec<Answerer> {
 }
 
 #[test]
+fn every_kind_of_probe_arrives() {
+    let (_, config) = good("full");
+    let probes: Vec<_> = config.dataplane.routes.0.iter().map(|route| route.heartbeat.probe.clone()).collect();
+    let learned = Adaptive {
+        min: Duration::from_secs(20),
+        max: Duration::from_secs(1_200),
+        detect_within: Duration::from_secs(180),
+        group: GroupBy::Prefix(Prefixes { v4: 20, v6: 40 }),
+    };
+    let by = |group| Some(Probe::Adaptive(Adaptive { group, ..Adaptive::default() }));
+    let rule = LossAware { min: Duration::from_secs(10), max: Duration::from_secs(60) };
+    assert_eq!(probes[1], Some(Probe::Adaptive(learned)));
+    assert_eq!(
+        probes[3..],
+        [
+            by(GroupBy::Header("x-carrier".into())),
+            by(GroupBy::Attribute("carrier".into())),
+            Some(Probe::LossAware(rule)),
+        ]
+    );
+    assert_eq!(config.dataplane.routes.0[5].heartbeat.probe_message.as_deref(), Some("PING"));
+    assert_eq!(config.networks.networks_max, 500);
+    assert!(config.networks.learned.unwrap().ends_with("networks.json"));
+}
+
+#[test]
 fn off_is_off_and_the_rest_has_names() {
     let (_, config) = good("full");
-    let [_, files, plain] = &config.dataplane.routes.0[..] else { panic!() };
+    let [_, files, plain, ..] = &config.dataplane.routes.0[..] else { panic!() };
     assert_eq!((&*files.name, &*plain.name), ("/files/*", "*"));
     assert_eq!(files.matches.path, PathMatch::Prefix("/files".into()));
     assert_eq!(&*files.backend.authority, "[::1]:9001");

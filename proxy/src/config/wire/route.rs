@@ -3,10 +3,12 @@
 mod answer;
 mod heartbeat;
 mod hold;
+mod probe;
 
 pub(in crate::config) use answer::*;
 pub(in crate::config) use heartbeat::*;
 pub(in crate::config) use hold::*;
+pub(in crate::config) use probe::*;
 
 use std::collections::BTreeMap;
 

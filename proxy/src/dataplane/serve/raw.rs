@@ -13,7 +13,7 @@ use tracing::debug;
 use super::guest::Guest;
 use crate::dataplane::driver::{Driver, Early};
 use crate::dataplane::handshake::Handshake;
-use crate::dataplane::heartbeat::Probe;
+use crate::dataplane::heartbeat::HeartbeatPolicy;
 use crate::dataplane::listener::ConnectionSlot;
 use crate::dataplane::session::RouteState;
 use crate::dataplane::trace::HandshakeSpan;
@@ -33,7 +33,7 @@ pub async fn connection(
     peer: SocketAddr,
     slot: ConnectionSlot,
 ) {
-    if let Err(error) = prepare(&stream, route.route.heartbeat.probe) {
+    if let Err(error) = prepare(&stream, &route.route.heartbeat) {
         return debug!(%peer, %error, "the connection broke before its session");
     }
     let span = HandshakeSpan::of_connection(peer);
@@ -59,10 +59,11 @@ pub async fn connection(
     }
 }
 
-/// Where WebSocket clients are sent pings, the kernel asks these whether they are there.
-fn prepare(stream: &TcpStream, probe: Option<Probe>) -> std::io::Result<()> {
+/// Where WebSocket clients are sent pings, the kernel asks these whether they are there, unless there is a message to ask by.
+fn prepare(stream: &TcpStream, heartbeat: &HeartbeatPolicy) -> std::io::Result<()> {
     stream.set_nodelay(true)?;
-    let Some(probe) = probe else { return Ok(()) };
+    let Some(probe) = heartbeat.probe.as_ref().filter(|_| heartbeat.probe_message.is_none()) else { return Ok(()) };
+    let probe = probe.without_learning();
     // The kernel counts in whole seconds.
     let interval = (probe.timeout / KEEPALIVES).max(Duration::from_secs(1));
     let keepalive = TcpKeepalive::new().with_time(probe.every.max(Duration::from_secs(1))).with_interval(interval);

@@ -1,20 +1,9 @@
 //! What a session does when something is due, and what makes it due: silence of the client, and ends that take nothing.
 
-use tracing::debug;
-
 use super::holding::Redial;
-use super::proof::PING_MARK;
 use super::timers::Timer;
 use super::{Context, Core, Ending, State};
-use crate::dataplane::codec::Control;
 use crate::dataplane::state::EndReason;
-use crate::time::Instant;
-
-/// Whether the client was asked if it lives.
-pub(super) enum Probing {
-    NotAsked,
-    Asked { at: Instant },
-}
 
 impl Core {
     pub(super) fn on_timer(&mut self, cx: &mut Context<'_>, timer: Timer) {
@@ -34,32 +23,6 @@ impl Core {
             }
             Timer::UpstreamStalled => self.on_upstream_gone(cx, Ending::Broken),
             Timer::CloseEnds => self.on_close_timeout(cx),
-        }
-    }
-
-    pub(super) fn on_probe_due(&mut self, cx: &mut Context<'_>) {
-        let Some(probe) = self.route.route.heartbeat.probe else { return };
-        let silent_until = self.client_heard + probe.every;
-        match self.probing {
-            // Asked => (dead | NotAsked)
-            Probing::Asked { at } if self.client_heard < at => {
-                if matches!(self.state, State::Bound(_) | State::Holding(_)) {
-                    debug!(session = %self.handshake.session, "the client answers no probe");
-                    cx.counters.clients_dead.add(1);
-                    self.on_client_gone(cx, EndReason::ClientDead);
-                }
-            }
-            // NotAsked => Asked
-            _ if silent_until <= cx.now => {
-                self.probing = Probing::Asked { at: cx.now };
-                self.signal_client(cx, Control::Ping(PING_MARK));
-                cx.counters.probes_sent.add(1);
-                self.timers.set(Timer::Probe, cx.now + probe.timeout);
-            }
-            _ => {
-                self.probing = Probing::NotAsked;
-                self.timers.set(Timer::Probe, silent_until);
-            }
         }
     }
 

@@ -31,9 +31,10 @@ impl Core {
                 }
             },
             Event::Pong(payload) => {
-                let ours = payload.starts_with(PING_MARK);
-                if self.route.route.heartbeat.websocket == PingPolicy::PassOn
-                    && !ours
+                let ours = payload.split_first_chunk().filter(|(mark, _)| *mark == PING_MARK);
+                if let Some((_, number)) = ours {
+                    self.on_probe_answered(cx, number);
+                } else if self.route.route.heartbeat.websocket == PingPolicy::PassOn
                     && matches!(self.state, State::Bound(_))
                 {
                     self.signal_upstream(cx, Control::Pong(&payload));
@@ -172,5 +173,8 @@ impl Core {
         flow.held.sub(messages);
         flow.delivered.add(messages);
         self.timers.clear(Timer::ClientStalled);
+        if let Some(prober) = &mut self.prober {
+            prober.on_written(cx.now);
+        }
     }
 }

@@ -2,14 +2,16 @@
 
 mod faults;
 mod heartbeats;
+mod probing;
 mod states;
 mod world;
 
 use std::time::Duration;
 
 use self::world::{World, policy};
+use super::timers::Timer;
 use super::*;
-use crate::dataplane::heartbeat::{Answerer, Probe, Text};
+use crate::dataplane::heartbeat::{Answerer, Text};
 use crate::dataplane::hold::{Backoff, Unconfirmed};
 use crate::dataplane::ledger::LossReason;
 use crate::dataplane::message::Message;
@@ -292,34 +294,6 @@ fn a_refusal_of_the_backend_on_return_ends_the_session() {
     world.kill_backend();
     world.fail_dial(DialFailure::Refused(401));
     assert_eq!(world.client_closed().and_then(|reason| reason.code), Some(1008));
-}
-
-#[test]
-fn a_silent_client_is_probed_and_then_taken_for_dead() {
-    let mut route = policy();
-    route.heartbeat.probe = Some(Probe { every: Duration::from_secs(30), timeout: Duration::from_secs(10) });
-    let mut world = World::new(route);
-    world.pass(Duration::from_secs(29));
-    assert_eq!(world.counters.probes_sent.value(), 0);
-    world.pass(Duration::from_secs(2));
-    assert_eq!(world.counters.probes_sent.value(), 1);
-    world.pass(Duration::from_secs(11));
-    assert_eq!(world.counters.clients_dead.value(), 1);
-    assert!(world.session.is_closed());
-}
-
-#[test]
-fn a_client_that_answers_its_probe_lives() {
-    let mut route = policy();
-    route.heartbeat.probe = Some(Probe { every: Duration::from_secs(30), timeout: Duration::from_secs(10) });
-    let mut world = World::new(route);
-    for _ in 0..10 {
-        world.pass(Duration::from_secs(31));
-        world.client_pongs_back();
-    }
-    assert!(!world.session.is_closed());
-    assert_eq!(world.counters.clients_dead.value(), 0);
-    assert_eq!(world.counters.probes_sent.value(), 10);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use crate::config::convert::Convert;
 use crate::config::path::Path;
 use crate::config::scalar::{Size, Time};
 use crate::config::wire;
-use crate::dataplane::heartbeat::{HeartbeatPolicy, MalformedPolicy, Probe};
+use crate::dataplane::heartbeat::{HeartbeatPolicy, MalformedPolicy};
 use crate::dataplane::hold::{Backoff, HoldPolicy, Replay, Unconfirmed};
 use crate::dataplane::message::Message;
 
@@ -19,20 +19,15 @@ impl Convert<'_> {
             wire::Malformed::Forward => MalformedPolicy::Forward,
             wire::Malformed::Close => MalformedPolicy::Close,
         };
-        let probe = match heartbeat.probe {
-            wire::ProbeOrOff::Off(_) => None,
-            wire::ProbeOrOff::Probe(probe) => Some(self.probe(&probe, &path.key("probe"))),
+        let (probe, probe_message) = match heartbeat.probe {
+            wire::ProbeOrOff::Off(_) => (None, None),
+            wire::ProbeOrOff::Probe(mut probe) => {
+                let message = probe.message.take().map(Into::into);
+                (Some(self.probe(*probe, &path.key("probe"))), message)
+            }
         };
-        HeartbeatPolicy { answer, protocol, websocket, malformed, probe }
-    }
-
-    fn probe(&mut self, probe: &wire::Probe, path: &Path) -> Probe {
-        if probe.timeout.0 > probe.every.0 && !self.was_noted(path) {
-            let message = format!("a timeout of {} is longer than every, {}", probe.timeout, probe.every);
-            let help = "a client would be asked again before it is given up: lower timeout or raise every".to_owned();
-            self.note(&path.key("timeout"), message, Some(help));
-        }
-        Probe { every: probe.every.0, timeout: probe.timeout.0 }
+        let expect = heartbeat.expect.map(|expect| expect.0);
+        HeartbeatPolicy { answer, protocol, websocket, malformed, probe, probe_message, expect }
     }
 
     pub(super) fn hold(&mut self, hold: wire::HoldOrOff, path: &Path) -> HoldPolicy {

@@ -3,9 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Answer, Off};
+use super::{Answer, ProbeOrOff};
 use crate::config::scalar::Time;
-use crate::dataplane::heartbeat as validated;
 
 /// Heartbeats, answered here and kept from the backend.
 #[derive(Deserialize, Serialize, JsonSchema, Debug)]
@@ -17,8 +16,13 @@ pub(in crate::config) struct Heartbeat {
     pub(in crate::config) answer: Vec<Answer>,
     /// What becomes of a message that was meant as a heartbeat and is not valid. It never counts as a sign of life.
     pub(in crate::config) malformed: Malformed,
-    /// Pings to silent clients, to find the dead. `off` asks nobody.
+    /// Questions to silent clients, to find the dead. `off` asks nobody.
     pub(in crate::config) probe: ProbeOrOff,
+    /// A client that says nothing for so long is dead, without being asked. Without it, silence alone is no sign.
+    ///
+    /// Set it for clients that send heartbeats of their own, to two or three of their intervals; with `probe: off`, nothing
+    /// is sent to silent clients then.
+    pub(in crate::config) expect: Option<Time>,
 }
 
 /// What becomes of a message that was meant as a heartbeat and is not valid.
@@ -34,41 +38,13 @@ pub(in crate::config) enum Malformed {
     Close,
 }
 
-/// Pings to silent clients, or none.
-#[derive(Deserialize, Serialize, JsonSchema, Debug)]
-#[serde(untagged)]
-pub(in crate::config) enum ProbeOrOff {
-    /// Nobody is asked.
-    Off(Off),
-    /// Silent clients are asked.
-    Probe(Probe),
-}
-
-/// Pings to silent clients.
-#[derive(Deserialize, Serialize, JsonSchema, Debug)]
-#[serde(default, deny_unknown_fields)]
-pub(in crate::config) struct Probe {
-    /// The silence after which a client is asked.
-    ///
-    /// Raise it to save phones' batteries; keep it under the idle timeout of every balancer in between.
-    pub(in crate::config) every: Time,
-    /// The silence after asking at which it is taken for dead and closed. Not longer than `every`.
-    pub(in crate::config) timeout: Time,
-}
-
 impl Default for Heartbeat {
     fn default() -> Self {
         Self {
             answer: vec![Answer::Websocket],
             malformed: Malformed::default(),
-            probe: ProbeOrOff::Probe(Probe::default()),
+            probe: ProbeOrOff::Probe(Box::default()),
+            expect: None,
         }
-    }
-}
-
-impl Default for Probe {
-    fn default() -> Self {
-        let probe = validated::Probe::default();
-        Self { every: Time(probe.every), timeout: Time(probe.timeout) }
     }
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::world::{World, policy};
 use super::*;
+use crate::dataplane::probe::{Fixed, Probe};
 use crate::dataplane::state::{EndReason, Ended};
 
 impl World {
@@ -75,7 +76,7 @@ fn every_end_has_its_reason() {
 #[test]
 fn a_dead_client_is_told_apart_from_one_that_left() {
     let mut route = policy();
-    route.heartbeat.probe = Some(Probe { every: Duration::from_secs(30), timeout: Duration::from_secs(10) });
+    route.heartbeat.probe = Some(Probe::Fixed(Fixed::default()));
     let mut world = World::new(route);
     world.pass(Duration::from_secs(45));
     assert_eq!(world.ended(), Some(EndReason::ClientDead));

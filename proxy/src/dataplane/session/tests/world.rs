@@ -41,6 +41,7 @@ pub(super) struct World {
     pub(super) backend_reads: bool,
     pub(super) backend_pongs: bool,
     pub(super) rng: SmallRng,
+    pub(super) networks: Networks,
     now: Instant,
     pool: Pool,
     told: Told,
@@ -97,8 +98,18 @@ impl World {
 
     /// A session whose client asked for this target.
     pub(super) fn asked_for(route: Route, target: &str, bytes_max: usize) -> Self {
+        Self::made(route, target, bytes_max, 7)
+    }
+
+    /// With its own dice.
+    pub(super) fn seeded(route: Route, seed: u64) -> Self {
+        Self::made(route, "/", usize::MAX, seed)
+    }
+
+    fn made(route: Route, target: &str, bytes_max: usize, seed: u64) -> Self {
         let (counters, budget) = (Counters::default(), Budget::new(bytes_max));
-        let (mut pool, mut rng) = (Pool::default(), SmallRng::seed_from_u64(7));
+        let networks = Networks::default();
+        let (mut pool, mut rng) = (Pool::default(), SmallRng::seed_from_u64(seed));
         let told = Told::default();
         let now = Instant::ZERO + Duration::from_secs(1000);
         let peer = "127.0.0.1:5000".parse().expect("an address");
@@ -112,6 +123,7 @@ impl World {
             budget: &budget,
             random: &mut rng,
             states: &told,
+            networks: &networks,
         };
         let session = Session::new(&mut cx, route, handshake, Facts::default(), Box::default(), Duration::ZERO);
         Self {
@@ -122,6 +134,7 @@ impl World {
             backend_reads: true,
             backend_pongs: true,
             rng,
+            networks,
             now,
             pool,
             told,
@@ -143,6 +156,7 @@ impl World {
             budget: &self.budget,
             random: &mut self.rng,
             states: &self.told,
+            networks: &self.networks,
         };
         act(&mut self.session, &mut cx);
     }
@@ -218,6 +232,15 @@ impl World {
 
     pub(super) fn client_pings(&mut self, payload: &[u8]) {
         self.client_sends(|bytes| encode(Role::Client, Opcode::Ping, payload, bytes));
+        self.settle();
+    }
+
+    pub(super) fn client_was_pinged(&self) -> bool {
+        !self.client.pings.is_empty()
+    }
+
+    pub(super) fn client_sends_pong(&mut self, payload: &[u8]) {
+        self.client_sends(|bytes| encode(Role::Client, Opcode::Pong, payload, bytes));
         self.settle();
     }
 
