@@ -2,6 +2,7 @@
 //! unique, or be there on disk. It reads past each mistake and notes them all.
 
 mod filter;
+mod listener;
 mod route;
 mod telemetry;
 
@@ -14,10 +15,7 @@ use super::diagnostics::Diagnostic;
 use super::path::Path;
 use super::tree::Node;
 use super::{Admin, Config, NetworksConfig, scalar, wire};
-use crate::dataplane::route::{Dataplane, Drain, Limits, Listener, ListenerLimits, Protocol, Routes};
-
-/// The least that hyper works with.
-const HEADER_BYTES_MIN: usize = 8 * 1024;
+use crate::dataplane::route::{Dataplane, Drain, Limits, Routes};
 
 /// The validated file. It may be less than the file says if mistakes were noted, here or by the walk over the schema.
 pub(super) fn convert(file: wire::File, tree: &Node, folder: &FilePath, found: &mut Vec<Diagnostic>) -> Config {
@@ -36,7 +34,7 @@ impl Convert<'_> {
         let top = Path::default();
         let names: Vec<String> = file.filters.keys().cloned().collect();
         let mut addresses = HashMap::new();
-        let listeners = self.listeners(file.listeners, &top.key("listeners"), &mut addresses);
+        let (listeners, doors) = self.listeners(file.listeners, &top.key("listeners"), &mut addresses);
         let admin = file.admin.and_then(|admin| admin.address).map(|scalar::Address(address)| {
             self.unique_address(address, top.key("admin").key("address"), &mut addresses);
             Admin { address }
@@ -45,7 +43,7 @@ impl Convert<'_> {
         Config {
             dataplane: Dataplane {
                 listeners,
-                routes: Routes(self.routes(file.routes, &names, &top.key("routes"))),
+                routes: Routes(self.routes(file.routes, &names, &doors, &top.key("routes"))),
                 filters: self.filters(file.filters, &top.key("filters")),
                 limits: Limits { held_bytes_max: file.limits.held_bytes.0 },
                 drain: Drain { over: file.drain.over.0, close_code: file.drain.close_code.0 },
@@ -55,37 +53,6 @@ impl Convert<'_> {
             telemetry: self.telemetry(file.telemetry, &top.key("telemetry")),
             workers: file.workers.and_then(|workers| NonZeroUsize::new(workers as usize)),
             filter_cache,
-        }
-    }
-
-    fn listeners(
-        &mut self,
-        listeners: Vec<wire::Listener>,
-        path: &Path,
-        addresses: &mut HashMap<SocketAddr, Path>,
-    ) -> Vec<Listener> {
-        let mut validated = Vec::new();
-        for (index, listener) in listeners.into_iter().enumerate() {
-            let path = path.item(index);
-            let limits = self.listener_limits(listener.limits, &path.key("limits"));
-            if let Some(scalar::Address(address)) = listener.address {
-                self.unique_address(address, path.key("address"), addresses);
-                validated.push(Listener { name: None, protocol: Protocol::Http, address, limits });
-            }
-        }
-        validated
-    }
-
-    fn listener_limits(&mut self, limits: wire::ListenerLimits, path: &Path) -> ListenerLimits {
-        if limits.header_bytes.0 < HEADER_BYTES_MIN {
-            let message = format!("must be at least 8KiB, is {}", limits.header_bytes);
-            self.note(&path.key("header_bytes"), message, None);
-        }
-        ListenerLimits {
-            handshake_timeout: limits.handshake_timeout.0,
-            header_bytes_max: limits.header_bytes.0,
-            headers_max: limits.headers as usize,
-            connections_max: limits.connections as usize,
         }
     }
 

@@ -1,10 +1,12 @@
 //! Values that are one word in the YAML and more than a word to us: durations, sizes, addresses, URLs, close codes. Each
 //! reads itself, says what it expected, and knows its JSON Schema. What a value means where it stands is the conversion's.
 
+mod bytes;
 mod net;
 mod quantity;
 
-pub(super) use net::{Address, BackendUrl, CloseCode, HoldCode, Host, HttpUrl, RequestPath};
+pub(super) use bytes::Delimiter;
+pub(super) use net::{Address, BackendScheme, BackendUrl, CloseCode, HoldCode, Host, HttpUrl, RequestPath};
 pub(super) use quantity::{Size, Time, TimeOrZero};
 
 use super::tree;
@@ -41,6 +43,7 @@ pub(super) fn check(schema_name: &str, value: &tree::Scalar) -> Option<Result<()
         Size::NAME => quantity::unit_missing(value, "64B", "64KiB").or_else(|| text(|s| Size::read(s).map(drop))),
         Address::NAME => net::port_alone(value).or_else(|| text(|s| Address::read(s).map(drop))),
         BackendUrl::NAME => text(|s| BackendUrl::read(s).map(drop)),
+        Delimiter::NAME => text(|s| Delimiter::read(s).map(drop)),
         HttpUrl::NAME => text(|s| HttpUrl::read(s).map(drop)),
         Host::NAME => text(|s| Host::read(s).map(drop)),
         RequestPath::NAME => text(|s| RequestPath::read(s).map(drop)),

@@ -41,7 +41,7 @@ fn simplify(schema: &mut Schema) {
             object.entry("maximum").or_insert(json!(u32::MAX));
             object.remove("format");
         }
-        Some("uint" | "uint16" | "uint64" | "double") => drop(object.remove("format")),
+        Some("uint" | "uint16" | "uint64" | "int32" | "double") => drop(object.remove("format")),
         _ => {}
     }
 }

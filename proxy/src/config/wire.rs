@@ -6,10 +6,12 @@
 //! with a default the rest of a file can still be read and checked.
 
 mod filter;
+mod listener;
 mod route;
 mod telemetry;
 
 pub(super) use filter::*;
+pub(super) use listener::*;
 pub(super) use route::*;
 pub(super) use telemetry::*;
 
@@ -18,7 +20,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::scalar::{Address, CloseCode, Size, Time, TimeOrZero};
+use super::scalar::{Address, CloseCode, Size, TimeOrZero};
 use crate::dataplane::route as validated;
 
 /// Keys that begin with `x-` are ignored: a place for YAML anchors.
@@ -56,39 +58,6 @@ pub(super) struct File {
     pub(super) networks: Networks,
     /// Traces and logs.
     pub(super) telemetry: Telemetry,
-}
-
-/// One address that clients connect to.
-#[derive(Deserialize, Serialize, JsonSchema, Default, Debug)]
-#[serde(default, deny_unknown_fields)]
-#[schemars(extend("required" = ["address"]))]
-pub(super) struct Listener {
-    /// The IP address and port. 0.0.0.0 is every IPv4 address, [::] every address; port 0 lets the system choose.
-    pub(super) address: Option<Address>,
-    /// What clients of this listener may do.
-    pub(super) limits: ListenerLimits,
-}
-
-/// What one listener lets its clients do.
-#[derive(Deserialize, Serialize, JsonSchema, Debug)]
-#[serde(default, deny_unknown_fields)]
-pub(super) struct ListenerLimits {
-    /// The longest from a connection's first byte to the end of its request's head. Slower clients are closed.
-    ///
-    /// Raise it for clients on very poor networks.
-    pub(super) handshake_timeout: Time,
-    /// The most that the request line and the headers may take together; more is answered with 431. At least 8KiB.
-    ///
-    /// Raise it when large cookies or tokens come in headers.
-    pub(super) header_bytes: Size,
-    /// The most headers of one request; more is answered with 431.
-    #[schemars(range(min = 1, max = 10_000))]
-    pub(super) headers: u32,
-    /// The most connections open at a time; further ones are closed at once.
-    ///
-    /// Keep it below the process's file limit; each session takes two.
-    #[schemars(range(min = 1))]
-    pub(super) connections: u32,
 }
 
 /// Bounds on the process as a whole.
@@ -143,18 +112,6 @@ pub(super) struct Networks {
 impl Default for Networks {
     fn default() -> Self {
         Self { learned: None, entries: count(crate::dataplane::probe::NETWORKS_DEFAULT) }
-    }
-}
-
-impl Default for ListenerLimits {
-    fn default() -> Self {
-        let limits = validated::ListenerLimits::default();
-        Self {
-            handshake_timeout: Time(limits.handshake_timeout),
-            header_bytes: Size(limits.header_bytes_max),
-            headers: count(limits.headers_max),
-            connections: count(limits.connections_max),
-        }
     }
 }
 

@@ -3,18 +3,28 @@
 mod answer;
 mod policy;
 mod probe;
+mod raw;
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::Convert;
+use super::listener::Door;
 use crate::config::path::Path;
 use crate::config::{nearest, wire};
 use crate::dataplane::codec::Framing;
 use crate::dataplane::route::{Backend, Match, MessageLimits, PathMatch, Preface, Route, SlowClient};
 
 impl Convert<'_> {
-    pub(super) fn routes(&mut self, routes: Vec<wire::Route>, filters: &[String], path: &Path) -> Vec<Arc<Route>> {
+    pub(super) fn routes(
+        &mut self,
+        routes: Vec<wire::Route>,
+        filters: &[String],
+        doors: &[Door],
+        path: &Path,
+    ) -> Vec<Arc<Route>> {
+        self.every_raw_door_has_a_route(&routes, doors, path);
         let mut validated: Vec<Arc<Route>> = Vec::new();
         let mut names: HashSet<Box<str>> =
             routes.iter().filter_map(|route| route.name.as_deref().map(Into::into)).collect();
@@ -22,6 +32,7 @@ impl Convert<'_> {
         let mut matches: Vec<(Path, Match)> = Vec::new();
         for (index, mut route) in routes.into_iter().enumerate() {
             let path = path.item(index);
+            let framing = self.framing(&route, doors, &path);
             let condition = self.condition(std::mem::take(&mut route.matches), &path.key("match"));
             let name = match route.name.take() {
                 Some(name) => self.given_name(name, &path.key("name"), &mut given),
@@ -35,7 +46,7 @@ impl Convert<'_> {
                 }
                 matches.push((path.clone(), condition.clone()));
             }
-            validated.extend(self.route(route, name, condition, filters, &path).map(Arc::new));
+            validated.extend(self.route(route, name, (condition, framing), filters, &path).map(Arc::new));
         }
         validated
     }
@@ -44,13 +55,17 @@ impl Convert<'_> {
         &mut self,
         route: wire::Route,
         name: Box<str>,
-        matches: Match,
+        (matches, framing): (Match, Framing),
         filters: &[String],
         path: &Path,
     ) -> Option<Route> {
         let filters = self.chain(&route.filters, filters, &path.key("filters"));
         let heartbeat = self.heartbeat(route.heartbeat, &path.key("heartbeat"));
-        let hold = self.hold(route.hold, &path.key("hold"));
+        let mut hold = self.hold(route.hold, &path.key("hold"));
+        if let Framing::Raw(_) = framing {
+            // Nothing proves on raw TCP that a message was read.
+            hold.confirm_after = Duration::ZERO;
+        }
         let messages = self.messages(&route.messages, &path.key("messages"));
         let slow_client =
             SlowClient { bytes_max: route.slow_client.bytes.0, stall_timeout: route.slow_client.stall_timeout.0 };
@@ -64,19 +79,12 @@ impl Convert<'_> {
             path_prefix: url.path_prefix,
             connect_timeout: backend.connect_timeout.0,
             stall_timeout: backend.stall_timeout.0,
-            preface: Preface::None,
+            preface: match backend.proxy_protocol {
+                None => Preface::None,
+                Some(wire::ProxyProtocol::V2) => Preface::ProxyV2,
+            },
         };
-        Some(Route {
-            name,
-            matches,
-            framing: Framing::WebSocket,
-            backend,
-            filters,
-            heartbeat,
-            hold,
-            messages,
-            slow_client,
-        })
+        Some(Route { name, matches, framing, backend, filters, heartbeat, hold, messages, slow_client })
     }
 
     fn given_name(&mut self, name: String, path: &Path, given: &mut HashSet<String>) -> Box<str> {
@@ -115,7 +123,13 @@ impl Convert<'_> {
             (None, None) => PathMatch::Any,
         };
         let query = matches.query.into_iter().map(|(name, value)| (name.into(), value.map(Into::into))).collect();
-        Match { listener: None, host: matches.host.map(|host| host.0), path, headers, query }
+        Match {
+            listener: matches.listener.map(Into::into),
+            host: matches.host.map(|host| host.0),
+            path,
+            headers,
+            query,
+        }
     }
 
     fn chain(&mut self, names: &[String], filters: &[String], path: &Path) -> Vec<usize> {
@@ -159,7 +173,9 @@ impl Convert<'_> {
 /// A name for a route that has none: `chat.example.com/chat`, `/chat/*`, `*`.
 fn describe(condition: &Match) -> String {
     let host = condition.host.as_deref().unwrap_or_default();
+    let listener = condition.listener.as_deref().unwrap_or_default();
     let path = match &condition.path {
+        PathMatch::Any if host.is_empty() && !listener.is_empty() => return listener.to_owned(),
         PathMatch::Any if host.is_empty() => "*".to_owned(),
         PathMatch::Any => String::new(),
         PathMatch::Exact(path) => path.to_string(),

@@ -10,12 +10,20 @@ use crate::config::tree::Scalar;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(in crate::config) struct Address(pub(in crate::config) SocketAddr);
 
-/// `ws://host:port/base`.
+/// `ws://host:port/base` or `tcp://host:port`.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(in crate::config) struct BackendUrl {
+    pub(in crate::config) scheme: BackendScheme,
     pub(in crate::config) authority: Box<str>,
     /// Empty or without a trailing slash.
     pub(in crate::config) path_prefix: Box<str>,
+}
+
+/// What a backend speaks.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(in crate::config) enum BackendScheme {
+    Ws,
+    Tcp,
 }
 
 /// `http://host:port/path`.
@@ -31,7 +39,13 @@ pub(in crate::config) struct Host(pub(in crate::config) Box<str>);
 pub(in crate::config) struct RequestPath(pub(in crate::config) Box<str>);
 
 text_scalar!(Address, "Address", "an IP address and a port", r"^.+:[0-9]+$", ["0.0.0.0:8080", "[::]:8080"]);
-text_scalar!(BackendUrl, "BackendUrl", "a ws:// URL", r"^ws://[^/?#]+(/[^?#]*)?$", ["ws://127.0.0.1:9000"]);
+text_scalar!(
+    BackendUrl,
+    "BackendUrl",
+    "a ws:// or tcp:// URL",
+    r"^(ws://[^/?#]+(/[^?#]*)?|tcp://[^/?#]+)$",
+    ["ws://127.0.0.1:9000"]
+);
 text_scalar!(HttpUrl, "HttpUrl", "an http:// URL", r"^http://[^/?#]+", ["http://127.0.0.1:4317"]);
 text_scalar!(Host, "Host", "a host's name", r"^(\*\.)?[^*/: ]+$", ["chat.example.com", "*.example.com"]);
 text_scalar!(RequestPath, "RequestPath", "a path", r"^/[^?#*]*$", ["/chat"]);
@@ -68,15 +82,16 @@ impl BackendUrl {
         };
         match scheme {
             "ws" => {}
-            "wss" | "https" => {
-                let help = "leave encryption to a mesh or a tunnel beside Belay, and name its ws:// address here";
+            "tcp" => return Self::read_tcp(rest),
+            "wss" | "https" | "tls" | "tcps" => {
+                let help = "leave encryption to a mesh or a tunnel beside Belay, and name its address here";
                 return Err(Mistake::new("TLS to a backend is not supported yet", help));
             }
             "http" => {
                 let help = format!("write ws://{rest}; plain HTTP requests on this route go there too");
                 return Err(Mistake::new(expected(), help));
             }
-            _ => return Err(Mistake::new(expected(), "the scheme is ws")),
+            _ => return Err(Mistake::new(expected(), "the scheme is ws, or tcp behind a raw TCP listener")),
         }
         if let Some(at) = rest.find(['?', '#']) {
             let help = format!("remove '{}': the client's own query is passed on", &rest[at..]);
@@ -87,7 +102,21 @@ impl BackendUrl {
         if path.parse::<http::uri::PathAndQuery>().is_err() && !path.is_empty() {
             return Err(Mistake::new(expected(), "the path has a character that must be percent-encoded"));
         }
-        Ok(Self { authority: authority.into(), path_prefix: path.trim_end_matches('/').into() })
+        let path_prefix = path.trim_end_matches('/').into();
+        Ok(Self { scheme: BackendScheme::Ws, authority: authority.into(), path_prefix })
+    }
+
+    fn read_tcp(authority: &str) -> Result<Self, Mistake> {
+        let expected = || format!("expected a URL such as tcp://127.0.0.1:7001, found 'tcp://{authority}'");
+        if authority.contains(['/', '?', '#']) {
+            return Err(Mistake::new(expected(), "write the host and the port alone: raw TCP has no paths"));
+        }
+        let has_port = authority.rsplit_once(':').is_some_and(|(_, port)| !port.ends_with(']'));
+        if !has_port {
+            return Err(Mistake::new(expected(), "add the port: there is no usual one"));
+        }
+        let authority = authority_with_port(authority, 0).map_err(|help| Mistake::new(expected(), help))?;
+        Ok(Self { scheme: BackendScheme::Tcp, authority: authority.into(), path_prefix: "".into() })
     }
 }
 
@@ -185,7 +214,11 @@ macro_rules! display {
 }
 
 display!(Address, address => "{}", address.0);
-display!(BackendUrl, url => "ws://{}{}", url.authority, url.path_prefix);
+display!(BackendUrl, url => "{}://{}{}", url.scheme, url.authority, url.path_prefix);
+display!(BackendScheme, scheme => "{}", match scheme {
+    BackendScheme::Ws => "ws",
+    BackendScheme::Tcp => "tcp",
+});
 display!(HttpUrl, url => "{}", url.0);
 display!(Host, host => "{}", host.0);
 display!(RequestPath, path => "{}", path.0);

@@ -6,14 +6,16 @@ use std::time::Duration;
 use serde_json::Value as Json;
 
 use super::*;
+use crate::dataplane::codec::raw::{Counts, LengthField, Order, Width};
+use crate::dataplane::codec::{Framer, Framing};
 use crate::dataplane::heartbeat::{
     self, Answerer, ByteOrder, Checksum, Packet, Ping, PingPolicy, Preset, Sender, Text,
 };
 use crate::dataplane::hold::{Backoff, Unconfirmed};
 use crate::dataplane::message::{Message, MessageKind};
 use crate::dataplane::probe::{Adaptive, Fixed, GroupBy, LossAware, Prefixes, Probe};
-use crate::dataplane::route::{FailurePolicy, FilterSource, PathMatch};
-use crate::telemetry::{LogFormat, Protocol};
+use crate::dataplane::route::{FailurePolicy, FilterSource, PathMatch, Preface, Protocol};
+use crate::telemetry::{self, LogFormat};
 
 fn good(name: &str) -> (PathBuf, Config) {
     let path = files("good").into_iter().find(|path| path.file_stem().is_some_and(|stem| stem == name)).unwrap();
@@ -85,7 +87,7 @@ fn every_option_arrives() {
 
     let otlp = &config.telemetry.otlp;
     assert_eq!(otlp.endpoint.as_deref(), Some("http://127.0.0.1:4318/v1/traces"));
-    assert_eq!((otlp.protocol, otlp.timeout), (Some(Protocol::Http), Some(Duration::from_secs(3))));
+    assert_eq!((otlp.protocol, otlp.timeout), (Some(telemetry::Protocol::Http), Some(Duration::from_secs(3))));
     assert_eq!((otlp.headers[0].0.as_str(), &otlp.headers[0].1), ("authorization", &"Bearer x".parse().unwrap()));
     assert_eq!(config.telemetry.service_name.as_deref(), Some("chat-belay"));
     assert_eq!((config.telemetry.sample.sessions, config.telemetry.sample.messages), (0.5, 0.01));
@@ -194,6 +196,36 @@ fn off_is_off_and_the_rest_has_names() {
     assert!(plain.hold.time_max.is_zero());
     assert!(plain.heartbeat.probe.is_none());
     assert_eq!(plain.heartbeat.websocket, PingPolicy::Answer);
+}
+
+#[test]
+fn raw_tcp_has_a_framer_and_a_route_of_its_own() {
+    let (_, config) = good("full");
+    let listener = &config.dataplane.listeners[2];
+    assert_eq!((listener.name.as_deref(), listener.protocol), (Some("game"), Protocol::Tcp));
+    let raw: Vec<_> = config.dataplane.routes.0.iter().filter(|route| route.framing != Framing::WebSocket).collect();
+    assert_eq!(raw.iter().map(|route| &*route.name).collect::<Vec<_>>(), ["game", "lines", "marked", "records"]);
+    let framers = [
+        Framer::Length(LengthField { width: Width::Two(Order::Little), offset: 1, adjust: -3, counts: Counts::Frame }),
+        Framer::Lines,
+        Framer::Delimiter(b"\r\x1E"[..].into()),
+        Framer::Fixed(20),
+    ];
+    for (route, framer) in raw.iter().zip(framers) {
+        assert_eq!(route.framing, Framing::Raw(framer.into()));
+        assert!(route.hold.confirm_after.is_zero());
+    }
+    assert_eq!((&*raw[0].backend.authority, raw[0].backend.preface), ("game.internal:7100", Preface::ProxyV2));
+    assert_eq!(raw[1].backend.preface, Preface::None);
+}
+
+#[test]
+fn a_length_is_in_network_order_and_counts_what_follows() {
+    let text = "listeners: [{ name: a, address: 127.0.0.1:0, protocol: tcp, framer: { length: { bytes: 4 } } }]\n\
+                routes: [{ match: { listener: a }, backend: tcp://127.0.0.1:1 }]\n";
+    let config = parse(text, Path::new("belay.yaml")).unwrap_or_else(|mistakes| panic!("{mistakes}"));
+    let length = LengthField { width: Width::Four(Order::Big), offset: 0, adjust: 0, counts: Counts::Body };
+    assert_eq!(config.dataplane.routes.0[0].framing, Framing::Raw(Framer::Length(length).into()));
 }
 
 #[test]

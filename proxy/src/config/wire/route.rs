@@ -46,6 +46,8 @@ pub(in crate::config) struct Route {
 #[derive(Deserialize, Serialize, JsonSchema, Default, Debug)]
 #[serde(default, deny_unknown_fields)]
 pub(in crate::config) struct Match {
+    /// The `name` of the listener that the client came to. For a raw TCP listener this is all that there is to match.
+    pub(in crate::config) listener: Option<String>,
     /// The Host header's name, in any case and with any port. A leading `*.` stands for one or more labels.
     pub(in crate::config) host: Option<Host>,
     /// The path, exactly. Not together with `path_prefix`.
@@ -73,8 +75,8 @@ pub(in crate::config) enum BackendOrUrl {
 #[serde(default, deny_unknown_fields)]
 #[schemars(extend("required" = ["url"]))]
 pub(in crate::config) struct Backend {
-    /// `ws://`, the host or address, the port unless it is 80, and a path to put before the client's. Names are resolved at
-    /// each connection.
+    /// `ws://`, the host or address, the port unless it is 80, and a path to put before the client's. For clients of a raw
+    /// TCP listener: `tcp://`, the host or address, and the port. Names are resolved at each connection.
     pub(in crate::config) url: Option<BackendUrl>,
     /// The longest for connecting and the answer to the handshake together.
     ///
@@ -84,6 +86,17 @@ pub(in crate::config) struct Backend {
     ///
     /// Raise it for backends that pause for long.
     pub(in crate::config) stall_timeout: Time,
+    /// A `tcp://` backend is told the client's address before the client's first byte, and the session's id in a field of
+    /// type 0xE0. Without it, it is told nothing.
+    pub(in crate::config) proxy_protocol: Option<ProxyProtocol>,
+}
+
+/// How a backend is told the client's address.
+#[derive(Deserialize, Serialize, JsonSchema, Clone, Copy, Debug)]
+#[serde(rename_all = "kebab-case")]
+pub(in crate::config) enum ProxyProtocol {
+    /// As version 2 of the PROXY protocol has it.
+    V2,
 }
 
 /// Bounds on what either side may send.
@@ -119,6 +132,7 @@ impl Default for Backend {
             url: None,
             connect_timeout: Time(validated::Backend::CONNECT_TIMEOUT),
             stall_timeout: Time(validated::Backend::STALL_TIMEOUT),
+            proxy_protocol: None,
         }
     }
 }

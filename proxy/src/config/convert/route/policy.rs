@@ -42,7 +42,8 @@ impl Convert<'_> {
             }
             codes.push(code);
         }
-        if let (wire::Unconfirmed::Resend, Duration::ZERO) = (hold.unconfirmed, hold.confirm_after.0) {
+        let confirm_after = hold.confirm_after.map_or(HoldPolicy::default().confirm_after, |time| time.0);
+        if let (wire::Unconfirmed::Resend, Duration::ZERO) = (hold.unconfirmed, confirm_after) {
             let help = "with 0s every message counts as read once it is written: raise this, or report".to_owned();
             let message = "hold.unconfirmed: resend has nothing to send again without proof".to_owned();
             self.note(&path.key("confirm_after"), message, Some(help));
@@ -57,7 +58,7 @@ impl Convert<'_> {
                 wire::Unconfirmed::Report => Unconfirmed::Report,
                 wire::Unconfirmed::Resend => Unconfirmed::Resend,
             },
-            confirm_after: hold.confirm_after.0,
+            confirm_after,
             notice_holding: hold.notice.holding.map(Message::text),
             notice_bound: hold.notice.bound.map(Message::text),
             close_code: hold.close_code.0,

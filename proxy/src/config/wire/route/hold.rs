@@ -53,8 +53,9 @@ pub(in crate::config) struct Hold {
     pub(in crate::config) unconfirmed: Unconfirmed,
     /// How long after a message the backend is asked by a ping to prove that it has read it.
     ///
-    /// Lower it to have fewer messages in doubt, for more pings.
-    pub(in crate::config) confirm_after: TimeOrZero,
+    /// Lower it to have fewer messages in doubt, for more pings. Raw TCP has no pings: what is written counts as read.
+    #[schemars(extend("default" = TimeOrZero(validated::HoldPolicy::default().confirm_after)))]
+    pub(in crate::config) confirm_after: Option<TimeOrZero>,
     /// What the client is told, as text messages. Without them it is told nothing.
     pub(in crate::config) notice: Notice,
     /// The code that the client is closed with when time, buffer or attempts are used up.
@@ -145,7 +146,7 @@ impl Default for Hold {
             codes: hold.codes.iter().copied().map(HoldCode).collect(),
             replay: Replay::default(),
             unconfirmed: Unconfirmed::default(),
-            confirm_after: TimeOrZero(hold.confirm_after),
+            confirm_after: None,
             notice: Notice::default(),
             close_code: CloseCode(hold.close_code),
         }
