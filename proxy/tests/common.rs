@@ -18,6 +18,7 @@ pub mod handshake;
 pub mod otlp;
 pub mod ports;
 pub mod process;
+pub mod puppet;
 pub mod tools;
 
 use std::path::{Path, PathBuf};

@@ -63,7 +63,8 @@ pub struct Replay {
     /// The most that is remembered for one session, in bytes of payload. Default 4 KiB. What does not fit is not
     /// remembered, and the log says so.
     pub bytes_max: usize,
-    /// So many messages of the new upstream are taken as its answers to the replay and not passed on. Default 0.
+    /// So many messages of the new upstream are taken as its answers to the replay and not passed on; what was held waits
+    /// for them. Default 0.
     pub swallow: u32,
 }
 

@@ -33,7 +33,7 @@ use super::codec::{Framing, Reader, Role, encode_close};
 use super::handshake::Handshake;
 use super::heartbeat::Edge;
 use super::ledger::Counters;
-use super::message::CloseReason;
+use super::message::{CloseReason, Direction};
 use super::probe::{Networks, Prober};
 use super::route::Route;
 use super::state::{EndReason, SessionState, StateSink};
@@ -117,6 +117,17 @@ struct Bound {
     proof: Proof,
     /// Messages of this upstream that answer a replay and are not for the client.
     swallow: u32,
+    /// What it may be written before the last of them has come, in bytes; then there is no end.
+    before_answers: usize,
+}
+
+impl Bound {
+    /// What may be written now. A backend that is being logged in to does not take what comes after the login before it
+    /// has answered that; Socket.IO, for one, hangs up.
+    fn writable<'o>(&self, output: &'o [u8]) -> &'o [u8] {
+        let bytes = if self.swallow == 0 { output.len() } else { self.before_answers.min(output.len()) };
+        &output[..bytes]
+    }
 }
 
 /// What a session wants of its upstream connection.
@@ -167,7 +178,7 @@ impl Session {
         connecting: Duration,
     ) -> Self {
         let mut core = Core {
-            state: State::Bound(Bound { since: cx.now, proof: Proof::NotAsked, swallow: 0 }),
+            state: State::Bound(Bound { since: cx.now, proof: Proof::NotAsked, swallow: 0, before_answers: 0 }),
             edge: route.route.heartbeat.edge(&handshake),
             route,
             handshake,
@@ -198,9 +209,8 @@ impl Session {
             match self.client_reader.read(&mut bytes, &self.core.route.route.messages) {
                 Ok(Some(event)) => self.core.on_client_event(cx, event),
                 Ok(None) => {
-                    // A message that is long on its way is a sign of life before it is all there.
                     if self.client_reader.held_bytes() > 0 {
-                        self.core.client_heard = cx.now;
+                        self.core.on_part(cx, Direction::ToBackend);
                     }
                     return;
                 }
@@ -214,7 +224,12 @@ impl Session {
         while self.core.hears_upstream() {
             match self.upstream_reader.read(&mut bytes, &self.core.route.route.messages) {
                 Ok(Some(event)) => self.core.on_upstream_event(cx, event),
-                Ok(None) => return,
+                Ok(None) => {
+                    if self.upstream_reader.held_bytes() > 0 {
+                        self.core.on_part(cx, Direction::ToClient);
+                    }
+                    return;
+                }
                 Err(error) => return self.core.on_upstream_misbehaved(cx, &error),
             }
         }
@@ -305,7 +320,8 @@ impl Session {
     /// What the upstream is to be written next.
     pub fn upstream_output(&self) -> &[u8] {
         match (&self.core.state, self.upstream_wish()) {
-            (State::Bound(_) | State::Closing(_), UpstreamWish::Keep) => self.core.to_upstream.unwritten(),
+            (State::Bound(bound), _) => bound.writable(self.core.to_upstream.unwritten()),
+            (State::Closing(_), UpstreamWish::Keep) => self.core.to_upstream.unwritten(),
             _ => &[],
         }
     }
@@ -322,17 +338,12 @@ impl Session {
 
     /// Whether bytes of the client are wanted now. Not while the upstream does not take what is there already.
     pub fn wants_client_bytes(&self) -> bool {
-        match self.core.state {
-            State::Bound(_) => self.core.to_upstream.bytes() < self.core.route.route.hold.bytes_max.max(1),
-            State::Holding(_) => true,
-            State::Closing(_) => self.core.route.route.framing.has_controls() || self.core.hears_client(),
-            State::Closed => false,
-        }
+        self.core.wants_client_bytes()
     }
 
     /// Whether bytes of the upstream are wanted now. Not while the client does not take what is there already.
     pub fn wants_upstream_bytes(&self) -> bool {
-        self.core.to_client.bytes() < self.core.route.route.slow_client.bytes_max.max(1)
+        self.core.wants_upstream_bytes()
     }
 
     /// Whether the client is to see the end of our stream once [`Session::client_output`] is written: on raw TCP that is

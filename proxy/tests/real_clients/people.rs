@@ -1,20 +1,14 @@
 //! Clients that people use, as processes that are told line by line what to do (`say TEXT`, `ping`, `close CODE REASON`)
 //! and tell line by line what they see (`open`, `heard TEXT`, `pong`, `closed CODE REASON`).
 
-use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::process::Command;
 
-use tokio::sync::mpsc;
-
-use crate::common::{soon, tools};
+use crate::common::puppet::Puppet;
+use crate::common::tools;
 
 /// One such client.
-pub(crate) struct Person {
-    child: Child,
-    orders: ChildStdin,
-    lines: mpsc::UnboundedReceiver<String>,
-}
+pub(crate) struct Person(Puppet);
 
 /// What the client is made with.
 #[derive(Clone, Copy, Debug)]
@@ -39,18 +33,13 @@ impl Person {
                 node
             }
         };
-        let mut child = command.arg(url).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-        let (tell, lines) = mpsc::unbounded_channel();
-        let output = BufReader::new(child.stdout.take().unwrap());
-        std::thread::spawn(move || output.lines().map_while(Result::ok).try_for_each(|line| tell.send(line)));
-        let orders = child.stdin.take().unwrap();
-        let mut person = Self { child, orders, lines };
+        let mut person = Self(Puppet::start(command.arg(url)));
         person.sees("open").await;
         Some(person)
     }
 
     pub(crate) fn does(&mut self, order: &str) {
-        writeln!(self.orders, "{order}").unwrap();
+        self.0.does(order);
     }
 
     pub(crate) fn says(&mut self, text: &str) {
@@ -59,21 +48,14 @@ impl Person {
 
     /// The next thing that it sees.
     pub(crate) async fn next(&mut self) -> String {
-        soon("a sign of the client", self.lines.recv()).await.unwrap_or_else(|| "(gone)".to_owned())
+        self.0.next().await
     }
 
     pub(crate) async fn sees(&mut self, line: &str) {
-        assert_eq!(self.next().await, line);
+        self.0.sees(line).await;
     }
 
     pub(crate) async fn hears(&mut self, text: &str) {
         self.sees(&format!("heard {text}")).await;
-    }
-}
-
-impl Drop for Person {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }

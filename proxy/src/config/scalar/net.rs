@@ -228,7 +228,8 @@ display!(RequestPath, path => "{}", path.0);
 #[serde(transparent)]
 pub(in crate::config) struct CloseCode(pub(in crate::config) u16);
 
-/// A code that ends a connection to a backend: those of close frames, and 1006 for an end without one.
+/// A code that ends a connection to a backend: those of close frames, 1005 for one without a code and 1006 for an end
+/// without one.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Deserialize, serde::Serialize)]
 #[serde(transparent)]
 pub(in crate::config) struct HoldCode(pub(in crate::config) u16);
@@ -254,10 +255,10 @@ impl HoldCode {
     pub(in crate::config) const NAME: &'static str = "HoldCode";
 
     pub(in crate::config) fn read(code: u64) -> Result<(), Mistake> {
-        if may_be_sent(code) || code == 1006 {
+        if may_be_sent(code) || matches!(code, 1005 | 1006) {
             return Ok(());
         }
-        let help = "known here: 1000 to 1003, 1006 (no close frame), 1007 to 1014, 3000 to 4999";
+        let help = "known here: 1000 to 1003, 1005 (no code), 1006 (no close frame), 1007 to 1014, 3000 to 4999";
         Err(Mistake::new(format!("{code} is not a code that a connection ends with"), help))
     }
 }
@@ -287,4 +288,4 @@ macro_rules! code_schema {
 }
 
 code_schema!(CloseCode, "a close code", []);
-code_schema!(HoldCode, "a close code", [1006]);
+code_schema!(HoldCode, "a close code", [1005, 1006]);

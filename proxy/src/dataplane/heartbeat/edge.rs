@@ -41,6 +41,13 @@ impl Edge {
         }
     }
 
+    /// Part of a message came, or may have come where we do not read: its sender lives.
+    pub fn handle_part(&mut self, now: Instant, direction: Direction) {
+        match self {
+            Self::EngineIo(engine_io) => engine_io.handle_part(now, direction),
+        }
+    }
+
     /// Another upstream stands in the place of the one that was lost.
     pub fn handle_connected(&mut self) {
         match self {

@@ -3,6 +3,9 @@
 //!
 //! Interval and timeout stand in the server's open packet. A client that began with HTTP polling was told them there, where
 //! we do not look: its first heartbeats are passed on and timed, and taken over from the second.
+//!
+//! Where a session outlives its backend, the open packet of the next is for us alone: a client that got a second one would
+//! begin anew. It goes on by the terms of its first, the new backend by those of its own.
 
 use std::time::Duration;
 
@@ -40,14 +43,23 @@ enum Pace {
 
 #[derive(Clone, Debug)]
 struct Known {
-    interval: Duration,
-    timeout: Duration,
+    /// What the client goes by.
+    client: Terms,
+    /// What the backend does, which may be another than the one that set the client's.
+    backend: Terms,
     /// When the one of our two pings that is sent in this version is due: to the client in 4, to the backend in 3.
     ping_at: Instant,
     /// When the client counts as dead.
     client_until: Instant,
     /// When the backend does.
     backend_until: Instant,
+}
+
+/// How often it is pinged, and how long an answer may take.
+#[derive(Clone, Copy, Debug)]
+struct Terms {
+    interval: Duration,
+    timeout: Duration,
 }
 
 const PING: &[u8] = b"2";
@@ -87,15 +99,10 @@ impl EngineIo {
         kind: MessageKind,
         payload: &[u8],
     ) -> Finding {
-        if let (Pace::Known(known), Direction::ToBackend) = (&mut self.pace, direction) {
-            known.on_client_heard(now, self.version);
-        }
+        self.handle_part(now, direction);
         match (direction, kind, payload) {
             (Direction::ToClient, MessageKind::Text, [OPEN, object @ ..]) if object.len() <= OPEN_BYTES_MAX => {
-                if let Ok(open) = serde_json::from_slice(object) {
-                    self.on_open(now, &open);
-                }
-                Finding::Other
+                serde_json::from_slice(object).map_or(Finding::Other, |open| self.on_open(now, &open))
             }
             (_, MessageKind::Text, PING) if direction == self.version.pings() => self.on_ping(now),
             (_, MessageKind::Text, PONG) if direction != self.version.pings() => self.on_pong(now),
@@ -103,10 +110,21 @@ impl EngineIo {
         }
     }
 
-    pub(super) fn handle_connected(&mut self) {
+    pub(super) fn handle_part(&mut self, now: Instant, direction: Direction) {
         if let Pace::Known(known) = &mut self.pace {
+            match direction {
+                Direction::ToBackend => known.on_client_heard(now, self.version),
+                Direction::ToClient => known.on_backend_heard(now),
+            }
+        }
+    }
+
+    pub(super) fn handle_connected(&mut self) {
+        match &mut self.pace {
+            // The time between pings of two backends tells nothing.
+            Pace::Watched { ping } => *ping = None,
             // Until its open packet, or its first ping, has come.
-            known.backend_until = Instant::NEVER;
+            Pace::Known(known) => known.backend_until = Instant::NEVER,
         }
     }
 
@@ -130,35 +148,46 @@ impl EngineIo {
         if known.ping_at > now {
             return None;
         }
+        // The next is due so long after the answer.
+        known.ping_at = Instant::NEVER;
         let ping = Message { kind: MessageKind::Text, payload: PING.into() };
         match self.version {
             Version::V3 => {
-                known.ping_at = now + known.interval;
-                known.backend_until = now + known.timeout;
+                known.backend_until = now + known.backend.timeout;
                 Some(Beat::ToBackend(ping))
             }
             Version::V4 => {
-                known.ping_at = Instant::NEVER;
-                known.client_until = now + known.timeout;
+                known.client_until = now + known.client.timeout;
                 Some(Beat::ToClient(ping))
             }
         }
     }
 
-    fn on_open(&mut self, now: Instant, open: &Open) {
-        let interval = Duration::from_millis(open.ping_interval);
-        self.take_over(now, interval, Duration::from_millis(open.ping_timeout), now + interval);
+    fn on_open(&mut self, now: Instant, open: &Open) -> Finding {
+        let terms = Terms::new(Duration::from_millis(open.ping_interval), Duration::from_millis(open.ping_timeout));
+        match &mut self.pace {
+            Pace::Watched { .. } => {
+                self.take_over(now, terms, now + terms.interval);
+                Finding::Other
+            }
+            Pace::Known(known) => {
+                known.backend = terms;
+                match self.version {
+                    Version::V3 => known.ping_at = now + terms.interval,
+                    Version::V4 => known.backend_until = now + terms.silence(),
+                }
+                Finding::Heartbeat(None)
+            }
+        }
     }
 
-    // Watched => Known, Known => Known
-    fn take_over(&mut self, now: Instant, interval: Duration, timeout: Duration, ping_at: Instant) {
-        let interval = interval.max(INTERVAL_MIN);
-        let silence = interval + timeout;
+    // Watched => Known
+    fn take_over(&mut self, now: Instant, terms: Terms, ping_at: Instant) {
         let (client_until, backend_until) = match self.version {
-            Version::V3 => (now + silence, Instant::NEVER),
-            Version::V4 => (Instant::NEVER, now + silence),
+            Version::V3 => (now + terms.silence(), Instant::NEVER),
+            Version::V4 => (Instant::NEVER, now + terms.silence()),
         };
-        self.pace = Pace::Known(Known { interval, timeout, ping_at, client_until, backend_until });
+        self.pace = Pace::Known(Known { client: terms, backend: terms, ping_at, client_until, backend_until });
     }
 
     /// The side that pings in this version did.
@@ -170,11 +199,11 @@ impl EngineIo {
             }
             // The other side has waited for a ping as long as it usually does.
             Pace::Watched { ping: Some(last) } => {
-                let interval = now - *last;
-                self.take_over(now, interval, TIMEOUT, now);
+                let terms = Terms::new(now - *last, TIMEOUT);
+                self.take_over(now, terms, now);
             }
             Pace::Known(known) if self.version == Version::V4 => {
-                known.backend_until = now + known.interval + known.timeout;
+                known.backend_until = now + known.backend.silence();
             }
             Pace::Known(_) => {}
         }
@@ -185,10 +214,13 @@ impl EngineIo {
     fn on_pong(&mut self, now: Instant) -> Finding {
         let Pace::Known(known) = &mut self.pace else { return Finding::Other };
         match self.version {
-            Version::V3 => known.backend_until = Instant::NEVER,
+            Version::V3 => {
+                known.backend_until = Instant::NEVER;
+                known.ping_at = now + known.backend.interval;
+            }
             Version::V4 => {
                 known.client_until = Instant::NEVER;
-                known.ping_at = now + known.interval;
+                known.ping_at = now + known.client.interval;
             }
         }
         Finding::Heartbeat(None)
@@ -199,10 +231,28 @@ impl Known {
     /// Whatever a client says, it lives.
     fn on_client_heard(&mut self, now: Instant, version: Version) {
         match version {
-            Version::V3 => self.client_until = now + self.interval + self.timeout,
-            Version::V4 if self.client_until != Instant::NEVER => self.client_until = now + self.timeout,
+            Version::V3 => self.client_until = now + self.client.silence(),
+            Version::V4 if self.client_until != Instant::NEVER => self.client_until = now + self.client.timeout,
             Version::V4 => {}
         }
+    }
+
+    /// So does a backend, if it is asked to.
+    fn on_backend_heard(&mut self, now: Instant) {
+        if self.backend_until != Instant::NEVER {
+            self.backend_until = now + self.backend.silence();
+        }
+    }
+}
+
+impl Terms {
+    fn new(interval: Duration, timeout: Duration) -> Self {
+        Self { interval: interval.max(INTERVAL_MIN), timeout }
+    }
+
+    /// The longest that a side which pings may be silent.
+    fn silence(&self) -> Duration {
+        self.interval + self.timeout
     }
 }
 
@@ -340,5 +390,43 @@ mod tests {
             assert_eq!(ends.client_says(at(1), other), Finding::Other);
         }
         assert_eq!(ends.0.handle_message(at(1), Direction::ToClient, MessageKind::Binary, b"2"), Finding::Other);
+    }
+
+    #[test]
+    fn the_open_packet_of_a_later_backend_is_not_for_the_client() {
+        const SLOWER: &[u8] = br#"0{"sid":"y","upgrades":[],"pingInterval":60000,"pingTimeout":20000}"#;
+
+        let mut four = opened("EIO=4");
+        four.0.handle_connected();
+        assert_eq!(four.backend_says(at(24), SLOWER), Finding::Heartbeat(None));
+        // The client waits by its own clock, the backend pings by its own.
+        assert_eq!(four.0.poll_beat(at(25)), Some(Beat::ToClient(text(b"2"))));
+        four.client_says(at(25), b"3");
+        assert_eq!(four.0.next_deadline(), at(50));
+        four.0.poll_beat(at(50));
+        four.client_says(at(50), b"3");
+        four.0.poll_beat(at(75));
+        four.client_says(at(75), b"3");
+        assert_eq!(four.backend_says(at(84), b"2"), Finding::Heartbeat(Some(text(b"3"))));
+
+        let mut three = opened("EIO=3");
+        three.0.handle_connected();
+        assert_eq!(three.backend_says(at(5), SLOWER), Finding::Heartbeat(None));
+        three.client_says(at(25), b"2");
+        three.client_says(at(50), b"2");
+        assert_eq!(three.0.poll_beat(at(64)), None);
+        assert_eq!(three.0.poll_beat(at(65)), Some(Beat::ToBackend(text(b"2"))));
+    }
+
+    #[test]
+    fn a_message_that_is_long_on_its_way_is_a_sign_of_life() {
+        let mut four = opened("EIO=4");
+        assert_eq!(four.0.poll_beat(at(25)), Some(Beat::ToClient(text(b"2"))));
+        for second in 26..100 {
+            four.0.handle_part(at(second), Direction::ToBackend);
+            four.0.handle_part(at(second), Direction::ToClient);
+            assert_eq!(four.0.poll_beat(at(second)), None);
+        }
+        assert_eq!(four.0.next_deadline(), at(119));
     }
 }

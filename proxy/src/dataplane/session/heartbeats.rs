@@ -54,8 +54,8 @@ impl Core {
             Direction::ToClient => {
                 if let Some(answer) = answer {
                     self.tell_upstream(cx, &answer);
+                    cx.counters.upstream_pings_answered.add(1);
                 }
-                cx.counters.upstream_pings_answered.add(1);
             }
         }
     }
@@ -75,6 +75,13 @@ impl Core {
 
     /// Sends what the protocol's heartbeats want sent, and ends what they find dead.
     pub(super) fn on_heartbeat_due(&mut self, cx: &mut Context<'_>) {
+        // Whom we do not read may have said something.
+        if !self.wants_client_bytes() {
+            self.on_part(cx, Direction::ToBackend);
+        }
+        if !self.wants_upstream_bytes() {
+            self.on_part(cx, Direction::ToClient);
+        }
         while let Some(beat) = self.edge.as_mut().and_then(|edge| edge.poll_beat(cx.now)) {
             match (beat, &self.state) {
                 (Beat::ToClient(ping), State::Bound(_) | State::Holding(_)) => {

@@ -216,11 +216,15 @@ impl Core {
         self.end_holding(cx, HoldOutcome::Bound);
         cx.counters.rebounds.add(1);
         let hold = &self.route.route.hold;
-        let mut swallow = 0;
+        let (mut swallow, mut before_answers) = (0, usize::MAX);
         if let Some(remembered) = &self.remembered {
             let replay = remembered.frames(self.written(), &self.route.route.framing, cx.pool);
             if replay.bytes() > 0 {
                 swallow = hold.replay.swallow;
+                // Unless the client has yet to say what part of the answers are for.
+                if self.written() >= u64::from(hold.replay.first) {
+                    before_answers = replay.bytes();
+                }
             }
             self.to_upstream.prepend(replay, cx.pool);
         }
@@ -228,7 +232,7 @@ impl Core {
             edge.handle_connected();
         }
         let notice = hold.notice_bound.clone();
-        self.state = State::Bound(Bound { since: cx.now, proof: Proof::NotAsked, swallow });
+        self.state = State::Bound(Bound { since: cx.now, proof: Proof::NotAsked, swallow, before_answers });
         self.tell_state(cx, SessionState::Connected);
         if let Some(notice) = notice {
             self.tell_client(cx, &notice);

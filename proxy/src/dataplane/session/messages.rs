@@ -15,6 +15,29 @@ use crate::dataplane::message::{CloseReason, Direction, MessageKind};
 use crate::dataplane::state::EndReason;
 
 impl Core {
+    pub(super) fn wants_client_bytes(&self) -> bool {
+        match self.state {
+            State::Bound(_) => self.to_upstream.bytes() < self.route.route.hold.bytes_max.max(1),
+            State::Holding(_) => true,
+            State::Closing(_) => self.route.route.framing.has_controls() || self.hears_client(),
+            State::Closed => false,
+        }
+    }
+
+    pub(super) fn wants_upstream_bytes(&self) -> bool {
+        self.to_client.bytes() < self.route.route.slow_client.bytes_max.max(1)
+    }
+
+    /// Part of a message came. One that is long on its way is a sign of life before it is all there.
+    pub(super) fn on_part(&mut self, cx: &Context<'_>, direction: Direction) {
+        if direction == Direction::ToBackend {
+            self.client_heard = cx.now;
+        }
+        if let Some(edge) = &mut self.edge {
+            edge.handle_part(cx.now, direction);
+        }
+    }
+
     pub(super) fn on_client_event(&mut self, cx: &mut Context<'_>, event: Event<'_>) {
         if !matches!(event, Event::Message { .. }) {
             self.client_heard = cx.now;

@@ -32,6 +32,9 @@ impl Core {
             Unconfirmed::Resend => Retention::UntilConfirmed,
         };
         let messages = self.to_upstream.written(bytes, retention);
+        if let State::Bound(bound) = &mut self.state {
+            bound.before_answers = bound.before_answers.saturating_sub(bytes);
+        }
         self.timers.clear(Timer::UpstreamStalled);
         if hold.confirm_after.is_zero() {
             self.settle_delivered(cx, self.written());

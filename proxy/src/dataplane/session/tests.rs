@@ -277,6 +277,35 @@ fn first_messages_are_said_again_to_a_new_upstream_but_not_twice() {
 }
 
 #[test]
+fn what_was_held_waits_until_a_new_upstream_has_answered_the_replay() {
+    let mut route = policy();
+    route.hold.replay.first = 1;
+    route.hold.replay.swallow = 1;
+    let mut world = World::new(route);
+    world.client_says("login");
+    assert_eq!(world.backend_heard(), ["login"]);
+    world.kill_backend();
+    world.client_says("held");
+    world.bring_backend_back();
+    world.client_says("new");
+    assert_eq!(world.backend_heard(), ["login"]);
+    world.backend_says("welcome again");
+    assert_eq!(world.backend_heard(), ["held", "new"]);
+    assert!(world.client_heard().is_empty());
+
+    // One that never answers counts as stalled.
+    world.kill_backend();
+    world.bring_backend_back();
+    world.client_says("more");
+    world.pass(Duration::from_secs(31));
+    assert!(world.session.is_holding());
+    world.bring_backend_back();
+    world.backend_says("welcome again");
+    assert_eq!(world.backend_heard(), ["login", "more"]);
+    world.assert_balanced();
+}
+
+#[test]
 fn notices_say_when_holding_begins_and_ends() {
     let mut route = policy();
     route.hold.notice_holding = Some(Message::text("holding"));

@@ -105,7 +105,8 @@ pub(in crate::config) struct Replay {
     /// The most that is remembered for one session. Not more than `hold.buffer`.
     #[schemars(extend("default" = Size(validated::Replay::default().bytes_max)))]
     pub(in crate::config) bytes: Option<Size>,
-    /// So many messages of the new backend are taken as its answers to the replay, and not passed on.
+    /// So many messages of the new backend are taken as its answers to the replay, and not passed on. What was held is sent
+    /// after them.
     pub(in crate::config) swallow: u32,
 }
 
