@@ -173,7 +173,7 @@ fn every_kind_of_probe_arrives() {
     let rule = LossAware { min: Duration::from_secs(10), max: Duration::from_secs(60) };
     assert_eq!(probes[1], Some(Probe::Adaptive(learned)));
     assert_eq!(
-        probes[3..],
+        probes[3..6],
         [
             by(GroupBy::Header("x-carrier".into())),
             by(GroupBy::Attribute("carrier".into())),
