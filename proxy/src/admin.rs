@@ -38,9 +38,23 @@ pub struct Sources {
     pub more: Vec<Source>,
     /// What is known of the clients' networks.
     pub networks: Arc<Networks>,
+    /// Pages that other rooms answer.
+    pub pages: Vec<Page>,
     /// Changes the log.
     pub log: LogControl,
 }
+
+/// A page that another room answers, in JSON.
+pub struct Page {
+    /// Where it is.
+    pub path: &'static str,
+    /// Given the query without its question mark; nothing if it names what is not there. On the admin thread; must not
+    /// block for long.
+    pub answer: Answer,
+}
+
+/// See [`Page::answer`].
+pub type Answer = Box<dyn Fn(&str) -> Option<serde_json::Value> + Send + Sync>;
 
 /// The running port. Closed when dropped.
 pub struct Admin {

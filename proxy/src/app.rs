@@ -17,13 +17,16 @@ use self::filters::Filters;
 use self::learned::Learned;
 use self::workers::Workers;
 use crate::admin::{self, Admin, Phase, Readiness};
+use crate::clients::Clients;
 use crate::config::Config;
 use crate::dataplane::probe::Networks;
-use crate::dataplane::state::StateSink;
+use crate::report::{self, Reporter};
 use crate::telemetry::{self, Environment};
 
 /// For what was logged and traced last.
 const TELEMETRY_FLUSH: Duration = Duration::from_secs(3);
+/// For what is to be reported last.
+const REPORT_FLUSH: Duration = Duration::from_secs(5);
 
 /// Serves as configured, until SIGTERM or SIGINT.
 pub fn run(config: Config) -> ExitCode {
@@ -59,6 +62,8 @@ enum StartError {
     Admin { address: std::net::SocketAddr, cause: std::io::Error },
     #[error("{}", .0.join("; "))]
     Filters(Vec<String>),
+    #[error(transparent)]
+    Report(#[from] report::StartError),
     #[error("{0}")]
     System(#[from] std::io::Error),
 }
@@ -69,12 +74,25 @@ fn serve(config: Config, telemetry: &telemetry::Telemetry) -> Result<(), StartEr
     let dataplane = Arc::new(files::within_the_limit(config.dataplane));
     let signals = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let readiness = Readiness::new();
-    let states: Arc<dyn StateSink> = Arc::new(());
+    let reporter = config.report.as_ref().map(Reporter::start).transpose()?;
+    let reported = reporter.as_ref().map(|(reporter, _)| reporter.source());
+    let clients = Clients::start(config.clients.as_ref(), &dataplane, reporter)?;
     let networks = Arc::new(Networks::new(config.networks.networks_max));
     let learned = config.networks.learned.map(|file| Learned::start(file, Arc::clone(&networks))).transpose()?;
-    let workers = Workers::start(dataplane, count, &filters.maker(), &states, &networks)?;
+    let workers = Workers::start(dataplane, count, &filters.maker(), &clients.sink(), &networks)?;
     let _admin = match config.admin {
-        Some(admin) => Some(start_admin(admin.address, &readiness, &workers, &filters, telemetry, &networks)?),
+        Some(admin) => {
+            let sources = admin::Sources {
+                readiness: readiness.clone(),
+                workers: workers.counters.clone(),
+                spans: Arc::clone(&telemetry.spans),
+                more: [filters.source(), clients.source()].into_iter().chain(reported).collect(),
+                networks,
+                pages: vec![clients.page()],
+                log: telemetry.log.clone(),
+            };
+            Some(start_admin(admin.address, sources)?)
+        }
         None => None,
     };
     readiness.set(Phase::Serving);
@@ -85,27 +103,13 @@ fn serve(config: Config, telemetry: &telemetry::Telemetry) -> Result<(), StartEr
     info!(signal = name, "draining");
     readiness.set(Phase::Draining);
     workers.drain();
+    clients.finish(REPORT_FLUSH);
     drop(learned);
     info!("bye");
     Ok(())
 }
 
-fn start_admin(
-    address: std::net::SocketAddr,
-    readiness: &Readiness,
-    workers: &Workers,
-    filters: &Filters,
-    telemetry: &telemetry::Telemetry,
-    networks: &Arc<Networks>,
-) -> Result<Admin, StartError> {
-    let sources = admin::Sources {
-        readiness: readiness.clone(),
-        workers: workers.counters.clone(),
-        spans: Arc::clone(&telemetry.spans),
-        more: vec![filters.source()],
-        log: telemetry.log.clone(),
-        networks: Arc::clone(networks),
-    };
+fn start_admin(address: std::net::SocketAddr, sources: admin::Sources) -> Result<Admin, StartError> {
     let admin = Admin::start(address, sources).map_err(|cause| StartError::Admin { address, cause })?;
     info!(address = %admin.address(), "the admin port is open");
     Ok(admin)

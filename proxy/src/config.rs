@@ -26,6 +26,7 @@ pub use schema::schema;
 
 use crate::dataplane::route::Dataplane;
 use crate::telemetry::Settings;
+use crate::{clients, report};
 
 /// A configuration that is known to make sense.
 #[derive(Clone, Debug)]
@@ -42,6 +43,10 @@ pub struct Config {
     pub workers: Option<NonZeroUsize>,
     /// A folder for compiled filters.
     pub filter_cache: Option<PathBuf>,
+    /// How clients are followed; nothing: they are not.
+    pub clients: Option<clients::Settings>,
+    /// Who is told of clients.
+    pub report: Option<report::Settings>,
 }
 
 /// The port for operators.

@@ -10,6 +10,9 @@ pub mod dataplane;
 
 pub mod wasm;
 
+pub mod clients;
+pub mod report;
+
 pub mod config;
 pub mod shipped;
 pub mod telemetry;

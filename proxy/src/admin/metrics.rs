@@ -5,6 +5,7 @@
 use std::fmt::Write;
 
 use super::{Sources, filters, process, traffic};
+use crate::{clients, report};
 
 /// What the answer calls itself.
 pub(super) const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -130,8 +131,13 @@ pub fn documentation() -> String {
          stable. This page is made from the code; a test fails when it is not current.\n\nFor each direction, at all \
          times: `accepted = delivered + held + consumed + lost`, summed over reasons.\n",
     );
-    let rooms: [(&str, &[Family]); 3] =
-        [("Traffic", &traffic::families()), ("Filters", &filters::FAMILIES), ("Process", &process::FAMILIES)];
+    let rooms: [(&str, &[Family]); 5] = [
+        ("Traffic", &traffic::families()),
+        ("Clients", &clients::FAMILIES),
+        ("Reports", &report::FAMILIES),
+        ("Filters", &filters::FAMILIES),
+        ("Process", &process::FAMILIES),
+    ];
     for (room, families) in rooms {
         let _ = write!(page, "\n## {room}\n\n| name | type | labels | meaning |\n|---|---|---|---|\n");
         for Family { name, kind, labels, help } in families {

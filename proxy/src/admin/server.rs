@@ -17,7 +17,7 @@ use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 
-use super::{Phase, Sources, heartbeats, metrics};
+use super::{Page, Phase, Sources, heartbeats, metrics};
 use crate::time::Instant;
 
 /// From its opening to its end: a probe or a scrape takes milliseconds.
@@ -83,10 +83,27 @@ async fn answer(request: Request<Incoming>, sources: &Sources) -> Response<Full<
         }
         "/log" if reads => plain(StatusCode::OK, format!("{}\n", sources.log.filter())),
         "/log" if request.method() == Method::PUT => set_log(request, sources).await,
+        path if let Some(page) = sources.pages.iter().find(|page| page.path == path) => {
+            if reads {
+                show(page, request.uri().query().unwrap_or_default())
+            } else {
+                wrong_method("GET, HEAD")
+            }
+        }
         "/live" | "/ready" | "/metrics" | "/heartbeats" => wrong_method("GET, HEAD"),
         "/log" => wrong_method("GET, HEAD, PUT"),
-        _ => plain(StatusCode::NOT_FOUND, "there are /live, /ready, /metrics, /heartbeats and /log\n"),
+        _ => {
+            let more: String = sources.pages.iter().map(|page| format!(", {}", page.path)).collect();
+            plain(StatusCode::NOT_FOUND, format!("there are /live, /ready, /metrics, /heartbeats, /log{more}\n"))
+        }
     }
+}
+
+fn show(page: &Page, query: &str) -> Response<Full<Bytes>> {
+    let Some(value) = (page.answer)(query) else { return plain(StatusCode::NOT_FOUND, "nothing is known of that\n") };
+    let mut answer = plain(StatusCode::OK, format!("{value:#}\n"));
+    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    answer
 }
 
 async fn set_log(request: Request<Incoming>, sources: &Sources) -> Response<Full<Bytes>> {

@@ -26,6 +26,7 @@ fn port() -> Port {
         spans: telemetry.spans.clone(),
         more: vec![more],
         networks: Arc::default(),
+        pages: Vec::new(),
         log: telemetry.log.clone(),
     };
     let admin = Admin::start("127.0.0.1:0".parse().unwrap(), sources).unwrap();

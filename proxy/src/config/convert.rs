@@ -3,6 +3,7 @@
 
 mod filter;
 mod listener;
+mod report;
 mod route;
 mod telemetry;
 
@@ -39,7 +40,8 @@ impl Convert<'_> {
             self.unique_address(address, top.key("admin").key("address"), &mut addresses);
             Admin { address }
         });
-        let filter_cache = file.filter_cache.map(|folder| self.filter_cache(&folder, &top.key("filter_cache")));
+        let (clients, report) = self.clients_and_report(file.clients, file.report, &top);
+        let filter_cache = file.filter_cache.map(|folder| self.folder_at(&folder, &top.key("filter_cache")));
         Config {
             dataplane: Dataplane {
                 listeners,
@@ -53,6 +55,8 @@ impl Convert<'_> {
             telemetry: self.telemetry(file.telemetry, &top.key("telemetry")),
             workers: file.workers.and_then(|workers| NonZeroUsize::new(workers as usize)),
             filter_cache,
+            clients,
+            report,
         }
     }
 
@@ -89,7 +93,8 @@ impl Convert<'_> {
         NetworksConfig { learned, networks_max: networks.entries as usize }
     }
 
-    fn filter_cache(&mut self, given: &str, path: &Path) -> PathBuf {
+    /// One that is made if it is not there.
+    fn folder_at(&mut self, given: &str, path: &Path) -> PathBuf {
         let folder = self.folder.join(given);
         if folder.exists() && !folder.is_dir() {
             let help = "name a folder; it is made if it is not there".to_owned();

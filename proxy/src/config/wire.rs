@@ -7,11 +7,13 @@
 
 mod filter;
 mod listener;
+mod report;
 mod route;
 mod telemetry;
 
 pub(super) use filter::*;
 pub(super) use listener::*;
+pub(super) use report::*;
 pub(super) use route::*;
 pub(super) use telemetry::*;
 
@@ -58,6 +60,10 @@ pub(super) struct File {
     pub(super) networks: Networks,
     /// Traces and logs.
     pub(super) telemetry: Telemetry,
+    /// Follows clients over all their sessions. Without it, or `report`, they are not followed.
+    pub(super) clients: Option<Clients>,
+    /// Tells an HTTP endpoint what becomes of clients, see [connection-state.md](connection-state.md).
+    pub(super) report: Option<Report>,
 }
 
 /// Bounds on the process as a whole.

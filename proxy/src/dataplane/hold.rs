@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use rand::Rng;
+
 use super::message::Message;
 
 /// A route's `hold`.
@@ -111,6 +113,21 @@ impl Backoff {
     pub const FROM: Duration = Duration::from_millis(100);
     /// The default of the last ceiling.
     pub const TO: Duration = Duration::from_secs(5);
+
+    /// How long to wait after so many failures in a row; nothing when there were enough.
+    pub fn wait(&self, failures: u32, random: &mut impl Rng) -> Option<Duration> {
+        let (Self::Fixed { attempts_max, .. } | Self::Exponential { attempts_max, .. }) = self;
+        if attempts_max.is_some_and(|max| failures >= max) {
+            return None;
+        }
+        Some(match self {
+            Self::Fixed { every, .. } => *every,
+            Self::Exponential { from, to, .. } => {
+                let ceiling = from.saturating_mul(1 << failures.min(20)).min(*to);
+                ceiling.mul_f64(random.random())
+            }
+        })
+    }
 }
 
 impl Default for Backoff {

@@ -12,7 +12,7 @@ use super::codec::Framing;
 use super::heartbeat::HeartbeatPolicy;
 use super::hold::HoldPolicy;
 
-pub use find::has_dot_segments;
+pub use find::{has_dot_segments, parameter};
 
 /// Everything a worker needs to serve.
 #[derive(Clone, Debug, Default)]

@@ -99,6 +99,24 @@ pub enum EndReason {
 }
 
 impl EndReason {
+    /// Every reason.
+    pub const ALL: [Self; 14] = [
+        Self::ClientClosed,
+        Self::ClientGone,
+        Self::ClientDead,
+        Self::ClientMisbehaved,
+        Self::SlowClient,
+        Self::BackendClosed,
+        Self::BackendRefused,
+        Self::BackendMisbehaved,
+        Self::BackendGone,
+        Self::HoldExpired,
+        Self::HoldFull,
+        Self::Budget,
+        Self::FilterClosed,
+        Self::Drained,
+    ];
+
     /// As reports and logs say it.
     pub fn label(self) -> &'static str {
         match self {

@@ -145,7 +145,7 @@ impl HttpUrl {
         match scheme {
             "http" => {}
             "https" => {
-                let help = "use http to a collector in the pod or on the node";
+                let help = "use http to what runs in the pod or on the node";
                 return Err(Mistake::new("https is not supported", help));
             }
             _ => return Err(Mistake::new(expected(), "the scheme is http")),

@@ -10,6 +10,8 @@ fn documented_defaults_are_the_code_s_defaults() {
     let silent = "listeners: [{ address: 127.0.0.1:0 }]\n\
                   filters: { limit: { use: rate-limit } }\n\
                   telemetry: { otlp: { endpoint: http://127.0.0.1:4317 } }\n\
+                  clients: {}\n\
+                  report: { endpoint: http://127.0.0.1:9000, secret: { environment: S }, spool: { folder: s } }\n\
                   routes: [{ backend: { url: ws://127.0.0.1:9000 } }]\n";
     let mut aloud: Json = serde_yaml::from_str(silent).unwrap();
     let mut count = 0;

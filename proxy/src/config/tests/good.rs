@@ -15,6 +15,7 @@ use crate::dataplane::hold::{Backoff, Unconfirmed};
 use crate::dataplane::message::{Message, MessageKind};
 use crate::dataplane::probe::{Adaptive, Fixed, GroupBy, LossAware, Prefixes, Probe};
 use crate::dataplane::route::{FailurePolicy, FilterSource, PathMatch, Preface, Protocol};
+use crate::report::{Batching, Keep, Secret, Topics};
 use crate::telemetry::{self, LogFormat};
 
 fn good(name: &str) -> (PathBuf, Config) {
@@ -92,6 +93,16 @@ fn every_option_arrives() {
     assert_eq!(config.telemetry.service_name.as_deref(), Some("chat-belay"));
     assert_eq!((config.telemetry.sample.sessions, config.telemetry.sample.messages), (0.5, 0.01));
     assert_eq!(config.telemetry.log.format, LogFormat::Json);
+
+    let clients = config.clients.as_ref().unwrap();
+    assert_eq!((&*clients.attribute, clients.grace, clients.entries_max), ("device", Duration::from_secs(60), 5000));
+    let report = config.report.as_ref().unwrap();
+    assert_eq!((&*report.endpoint, report.timeout), ("http://127.0.0.1:8081/events", Duration::from_secs(3)));
+    assert_eq!(report.secret, Secret::Variable("BELAY_REPORT_SECRET".into()));
+    assert_eq!((report.topics, report.source.as_deref()), (Topics::Both, Some("/belay/staging")));
+    assert_eq!(report.batch, Batching { events_max: 50, every: Duration::from_millis(200) });
+    assert_eq!((report.retry_from, report.retry_to), (Duration::from_millis(100), Duration::from_secs(5)));
+    assert_eq!(report.keep, Keep::Spool { folder: folder.join("./spool"), bytes_max: 8 << 20 });
 
     let [auth, mask] = &dataplane.filters[..] else { panic!("{:?}", dataplane.filters) };
     assert_eq!(auth.source, FilterSource::Shipped("auth-jwt".into()));

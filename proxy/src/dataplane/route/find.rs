@@ -174,6 +174,13 @@ fn parameter_matches(query: Option<&str>, name: &str, wanted: Option<&str>) -> b
     })
 }
 
+/// The value of a query's first parameter of that name, decoded; nothing if there is none or it is no UTF-8.
+pub fn parameter(query: &str, name: &str) -> Option<String> {
+    let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+    let mut values = pairs.filter(|(sent, _)| decoded(sent, Plus::IsSpace).eq(name.bytes())).map(|(_, value)| value);
+    String::from_utf8(decoded(values.next()?, Plus::IsSpace).collect()).ok()
+}
+
 /// What a `+` stands for: a space in queries, as forms write them, and itself in paths.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Plus {

@@ -4,14 +4,13 @@
 use std::time::Duration;
 
 use rand::Rng;
-use rand::rngs::SmallRng;
 use tracing::debug;
 
 use super::closing::{ClientEnd, Closing, UpstreamEnd};
 use super::timers::Timer;
 use super::{Bound, Context, Core, DialFailure, Ending, Proof, STABLE_AFTER, State, UpstreamWish};
 use crate::dataplane::chain::UpstreamEvent;
-use crate::dataplane::hold::{Backoff, Unconfirmed};
+use crate::dataplane::hold::Unconfirmed;
 use crate::dataplane::ledger::LossReason;
 use crate::dataplane::message::{CloseReason, Message, MessageKind};
 use crate::dataplane::state::{EndReason, SessionState};
@@ -266,23 +265,6 @@ impl Core {
         self.settle_lost(cx, self.sent, loss);
         self.to_upstream.clear(cx.pool, cx.budget, &cx.counters.to_backend.held_bytes);
         self.state = State::Closing(Closing { reason, client: ClientEnd::Asked, upstream: UpstreamEnd::Gone });
-    }
-}
-
-impl Backoff {
-    /// How long to wait after so many failures in a row; nothing when there were enough.
-    fn wait(&self, failures: u32, random: &mut SmallRng) -> Option<Duration> {
-        let (Self::Fixed { attempts_max, .. } | Self::Exponential { attempts_max, .. }) = self;
-        if attempts_max.is_some_and(|max| failures >= max) {
-            return None;
-        }
-        Some(match self {
-            Self::Fixed { every, .. } => *every,
-            Self::Exponential { from, to, .. } => {
-                let ceiling = from.saturating_mul(1 << failures.min(20)).min(*to);
-                ceiling.mul_f64(random.random())
-            }
-        })
     }
 }
 
