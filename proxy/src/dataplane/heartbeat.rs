@@ -4,6 +4,7 @@
 mod edge;
 mod engine_io;
 mod json;
+mod mqtt;
 mod packet;
 mod text;
 
@@ -12,11 +13,12 @@ use std::time::Duration;
 use super::handshake::Handshake;
 use super::message::{Direction, Message, MessageKind};
 use super::probe::{Fixed, Probe};
+use super::route::MessageLimits;
 use crate::time::UnixTime;
 
 pub use edge::{Beat, Edge};
 pub use json::{Json, JsonError, PatternError, Preset, TemplateError};
-pub use packet::{ByteOrder, Checksum, Packet};
+pub use packet::{Checksum, Packet};
 pub use text::{Ping, Text};
 
 /// A route's `heartbeat`.
@@ -96,6 +98,8 @@ fn is_of_heartbeats_size(payload: &[u8]) -> bool {
 pub enum Protocol {
     /// Engine.IO 3 and 4, which carries Socket.IO.
     EngineIo,
+    /// MQTT 3.1, 3.1.1 and 5.
+    Mqtt,
 }
 
 /// What a message is to the heartbeats of its session.
@@ -112,8 +116,12 @@ pub enum Finding {
         /// For the sender.
         answer: Option<Message>,
     },
+    /// It ends here and nobody is told anything: it concerns us alone, or it is part of something that is not whole yet.
+    Taken,
     /// Meant as a heartbeat, and not valid.
     Malformed,
+    /// Not of the protocol that is spoken here, so that nothing that follows can be made sense of.
+    Unreadable,
 }
 
 impl HeartbeatPolicy {
@@ -124,8 +132,8 @@ impl HeartbeatPolicy {
     }
 
     /// What is to be kept of a new session's heartbeats, if its protocol has a state.
-    pub fn edge(&self, handshake: &Handshake) -> Option<Box<Edge>> {
-        Edge::new(self.protocol?, handshake).map(Box::new)
+    pub fn edge(&self, handshake: &Handshake, messages: &MessageLimits) -> Option<Box<Edge>> {
+        Edge::new(self.protocol?, handshake, messages).map(Box::new)
     }
 }
 

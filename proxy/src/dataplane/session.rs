@@ -179,7 +179,7 @@ impl Session {
     ) -> Self {
         let mut core = Core {
             state: State::Bound(Bound { since: cx.now, proof: Proof::NotAsked, swallow: 0, before_answers: 0 }),
-            edge: route.route.heartbeat.edge(&handshake),
+            edge: route.route.heartbeat.edge(&handshake, &route.route.messages),
             route,
             handshake,
             facts,

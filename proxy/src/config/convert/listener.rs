@@ -117,10 +117,7 @@ impl Convert<'_> {
     }
 
     fn length(&mut self, length: &wire::Length, path: &Path) -> Framer {
-        let order = match length.order.unwrap_or_default() {
-            wire::Order::Big => Order::Big,
-            wire::Order::Little => Order::Little,
-        };
+        let order = order(length.order.unwrap_or_default());
         let width = match length.bytes {
             Some(wire::LengthBytes::Word(wire::Varint::Varint)) => Width::Varint,
             Some(wire::LengthBytes::Number(1)) | None => Width::One,
@@ -147,5 +144,12 @@ impl Convert<'_> {
             }
         }
         Framer::Length(LengthField { width, offset: length.offset as usize, adjust: length.adjust.into(), counts })
+    }
+}
+
+pub(super) fn order(order: wire::Order) -> Order {
+    match order {
+        wire::Order::Big => Order::Big,
+        wire::Order::Little => Order::Little,
     }
 }

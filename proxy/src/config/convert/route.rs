@@ -62,6 +62,7 @@ impl Convert<'_> {
         let filters = self.chain(&route.filters, filters, &path.key("filters"));
         let heartbeat = self.heartbeat(route.heartbeat, &path.key("heartbeat"));
         let mut hold = self.hold(route.hold, &path.key("hold"));
+        self.mqtt_is_held_by_connect(&heartbeat, &hold, path);
         if let Framing::Raw(_) = framing {
             // Nothing proves on raw TCP that a message was read.
             hold.confirm_after = Duration::ZERO;

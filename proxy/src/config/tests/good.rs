@@ -8,9 +8,7 @@ use serde_json::Value as Json;
 use super::*;
 use crate::dataplane::codec::raw::{Counts, LengthField, Order, Width};
 use crate::dataplane::codec::{Framer, Framing};
-use crate::dataplane::heartbeat::{
-    self, Answerer, ByteOrder, Checksum, Packet, Ping, PingPolicy, Preset, Sender, Text,
-};
+use crate::dataplane::heartbeat::{self, Answerer, Checksum, Packet, Ping, PingPolicy, Preset, Sender, Text};
 use crate::dataplane::hold::{Backoff, Unconfirmed};
 use crate::dataplane::message::{Message, MessageKind};
 use crate::dataplane::probe::{Adaptive, Fixed, GroupBy, LossAware, Prefixes, Probe};
@@ -149,7 +147,7 @@ fn answers() -> Vec<Answerer> {
     let phoenix = Preset::Phoenix.heartbeats().unwrap().into_iter().map(Answerer::Json);
     let pattern = serde_json::json!({ "type": "ping", "v": [1, "{any}"] });
     let reply = serde_json::json!({ "type": "pong", "at": "{now:ms}" });
-    let (order, checksum, from) = (ByteOrder::Little, Checksum::Adler32, Sender::Either);
+    let (order, checksum, from) = (Order::Little, Checksum::Adler32, Sender::Either);
     let binary = Text {
         from: Sender::Client,
         kind: MessageKind::Binary,

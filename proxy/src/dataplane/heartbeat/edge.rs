@@ -2,9 +2,11 @@
 //! server's part, towards the backend the client's. Pure: messages and `now` come in, findings and beats go out.
 
 use super::engine_io::EngineIo;
+use super::mqtt::Mqtt;
 use super::{Finding, Protocol};
 use crate::dataplane::handshake::Handshake;
 use crate::dataplane::message::{Direction, Message, MessageKind};
+use crate::dataplane::route::MessageLimits;
 use crate::time::Instant;
 
 /// See the module.
@@ -12,6 +14,8 @@ use crate::time::Instant;
 pub enum Edge {
     /// [`Protocol::EngineIo`].
     EngineIo(EngineIo),
+    /// [`Protocol::Mqtt`].
+    Mqtt(Mqtt),
 }
 
 /// What is due.
@@ -25,12 +29,15 @@ pub enum Beat {
     ClientDead,
     /// The backend has.
     BackendDead,
+    /// The client has said goodbye, as its protocol has it.
+    ClientLeft,
 }
 
 impl Edge {
-    pub(super) fn new(protocol: Protocol, handshake: &Handshake) -> Option<Self> {
+    pub(super) fn new(protocol: Protocol, handshake: &Handshake, messages: &MessageLimits) -> Option<Self> {
         match protocol {
             Protocol::EngineIo => EngineIo::new(handshake).map(Self::EngineIo),
+            Protocol::Mqtt => Some(Self::Mqtt(Mqtt::new(messages.message_bytes_max))),
         }
     }
 
@@ -38,6 +45,15 @@ impl Edge {
     pub fn handle_message(&mut self, now: Instant, direction: Direction, kind: MessageKind, payload: &[u8]) -> Finding {
         match self {
             Self::EngineIo(engine_io) => engine_io.handle_message(now, direction, kind, payload),
+            Self::Mqtt(mqtt) => mqtt.handle_message(now, direction, kind, payload),
+        }
+    }
+
+    /// A message of the client goes to the backend, by now or as soon as there is one.
+    pub fn handle_forwarded(&mut self, now: Instant) {
+        match self {
+            Self::EngineIo(_) => {}
+            Self::Mqtt(mqtt) => mqtt.handle_forwarded(now),
         }
     }
 
@@ -45,6 +61,7 @@ impl Edge {
     pub fn handle_part(&mut self, now: Instant, direction: Direction) {
         match self {
             Self::EngineIo(engine_io) => engine_io.handle_part(now, direction),
+            Self::Mqtt(mqtt) => mqtt.handle_part(now, direction),
         }
     }
 
@@ -52,6 +69,7 @@ impl Edge {
     pub fn handle_connected(&mut self) {
         match self {
             Self::EngineIo(engine_io) => engine_io.handle_connected(),
+            Self::Mqtt(mqtt) => mqtt.handle_connected(),
         }
     }
 
@@ -59,6 +77,7 @@ impl Edge {
     pub fn next_deadline(&self) -> Instant {
         match self {
             Self::EngineIo(engine_io) => engine_io.next_deadline(),
+            Self::Mqtt(mqtt) => mqtt.next_deadline(),
         }
     }
 
@@ -66,6 +85,7 @@ impl Edge {
     pub fn poll_beat(&mut self, now: Instant) -> Option<Beat> {
         match self {
             Self::EngineIo(engine_io) => engine_io.poll_beat(now),
+            Self::Mqtt(mqtt) => mqtt.poll_beat(now),
         }
     }
 }

@@ -5,6 +5,7 @@
 //! the magic and is longer or shorter is passed on, and so is a text.
 
 use super::{Finding, Sender};
+use crate::dataplane::codec::raw::Order;
 use crate::dataplane::message::{Direction, Message, MessageKind};
 use crate::time::UnixTime;
 
@@ -16,19 +17,9 @@ pub struct Packet {
     /// The first byte.
     pub magic: u8,
     /// Of timestamp and checksum. Default big, the network's.
-    pub order: ByteOrder,
+    pub order: Order,
     /// Over magic and timestamp as they stand on the wire. Default CRC-32.
     pub checksum: Checksum,
-}
-
-/// Which byte of a number comes first.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub enum ByteOrder {
-    /// The most significant.
-    #[default]
-    Big,
-    /// The least significant.
-    Little,
 }
 
 /// What the last four bytes are.
@@ -65,7 +56,7 @@ impl Packet {
             return Finding::Other;
         }
         let (checked, checksum) = payload.split_at(CHECKSUM_AT);
-        let is_valid = self.checksum == Checksum::None || *checksum == self.order.u32(self.checksum.of(checked));
+        let is_valid = self.checksum == Checksum::None || *checksum == bytes32(self.order, self.checksum.of(checked));
         match (kind, is_valid) {
             (MessageKind::Binary, false) => return Finding::Malformed,
             // On TCP a message is text if its bytes may be, which those of a packet may be by chance.
@@ -79,26 +70,25 @@ impl Packet {
     fn stamped(&self, now: UnixTime) -> [u8; BYTES] {
         let mut packet = [0; BYTES];
         packet[0] = self.magic;
-        packet[TIMESTAMP_AT..CHECKSUM_AT].copy_from_slice(&self.order.u64(now.as_millis()));
-        let checksum = self.order.u32(self.checksum.of(&packet[..CHECKSUM_AT]));
+        packet[TIMESTAMP_AT..CHECKSUM_AT].copy_from_slice(&bytes64(self.order, now.as_millis()));
+        let checksum = bytes32(self.order, self.checksum.of(&packet[..CHECKSUM_AT]));
         packet[CHECKSUM_AT..].copy_from_slice(&checksum);
         packet
     }
 }
 
-impl ByteOrder {
-    fn u32(self, number: u32) -> [u8; 4] {
-        match self {
-            Self::Big => number.to_be_bytes(),
-            Self::Little => number.to_le_bytes(),
-        }
+/// A number as it stands on the wire.
+fn bytes32(order: Order, number: u32) -> [u8; 4] {
+    match order {
+        Order::Big => number.to_be_bytes(),
+        Order::Little => number.to_le_bytes(),
     }
+}
 
-    fn u64(self, number: u64) -> [u8; 8] {
-        match self {
-            Self::Big => number.to_be_bytes(),
-            Self::Little => number.to_le_bytes(),
-        }
+fn bytes64(order: Order, number: u64) -> [u8; 8] {
+    match order {
+        Order::Big => number.to_be_bytes(),
+        Order::Little => number.to_le_bytes(),
     }
 }
 
@@ -126,8 +116,7 @@ mod tests {
 
     const NOW: u64 = 1_700_000_000_123;
 
-    const CLASSIC: Packet =
-        Packet { from: Sender::Client, magic: 0xbe, order: ByteOrder::Big, checksum: Checksum::Crc32 };
+    const CLASSIC: Packet = Packet { from: Sender::Client, magic: 0xbe, order: Order::Big, checksum: Checksum::Crc32 };
 
     fn clock() -> UnixTime {
         UnixTime::from_millis(NOW)
@@ -154,7 +143,7 @@ mod tests {
 
     #[test]
     fn every_form_is_answered_in_its_own_form() {
-        for order in [ByteOrder::Big, ByteOrder::Little] {
+        for order in [Order::Big, Order::Little] {
             for checksum in [Checksum::Crc32, Checksum::Adler32, Checksum::Sum, Checksum::Xor, Checksum::None] {
                 let packet = Packet { order, checksum, ..CLASSIC };
                 let Finding::Heartbeat(Some(answer)) = find(packet, &sent(packet)) else { panic!("{packet:?}") };

@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use tracing::debug;
+use tracing::{debug, warn};
 
 use super::timers::Timer;
 use super::{Context, Core, Ending, State};
@@ -39,7 +39,12 @@ impl Core {
                 Some(payload.into())
             }
             Finding::Rewritten { payload, answer: None } => Some(payload.into()),
+            Finding::Taken => None,
             Finding::Malformed => self.on_malformed_heartbeat(cx, payload),
+            Finding::Unreadable => {
+                self.on_unreadable(cx, direction);
+                None
+            }
         }
     }
 
@@ -73,6 +78,21 @@ impl Core {
         None
     }
 
+    fn on_unreadable(&mut self, cx: &mut Context<'_>, direction: Direction) {
+        let (why, reason) = match direction {
+            Direction::ToBackend => {
+                cx.counters.clients_misbehaved.add(1);
+                (EndReason::ClientMisbehaved, CloseReason::new(1002, "not the protocol that is spoken here"))
+            }
+            Direction::ToClient => {
+                warn!(session = %self.handshake.session, route = %self.route.route.name,
+                    "the backend does not speak the protocol whose heartbeats are answered");
+                (EndReason::BackendMisbehaved, CloseReason::new(1011, "the backend broke the protocol"))
+            }
+        };
+        self.close(cx, reason, why);
+    }
+
     /// Sends what the protocol's heartbeats want sent, and ends what they find dead.
     pub(super) fn on_heartbeat_due(&mut self, cx: &mut Context<'_>) {
         // Whom we do not read may have said something.
@@ -96,6 +116,9 @@ impl Core {
                     debug!(session = %self.handshake.session, "the client's heartbeats have stopped");
                     cx.counters.clients_dead.add(1);
                     self.on_client_gone(cx, EndReason::ClientDead);
+                }
+                (Beat::ClientLeft, State::Bound(_) | State::Holding(_)) => {
+                    self.close(cx, CloseReason::new(1000, "goodbye"), EndReason::ClientClosed);
                 }
                 (Beat::BackendDead, State::Bound(_)) => {
                     debug!(session = %self.handshake.session, "the backend's heartbeats have stopped");

@@ -1,11 +1,13 @@
 //! `routes[].heartbeat.answer[]`.
 
 use crate::config::convert::Convert;
+use crate::config::convert::listener::order;
 use crate::config::path::Path;
 use crate::config::wire;
 use crate::dataplane::heartbeat::{
-    Answerer, ByteOrder, Checksum, Json, JsonError, Packet, Ping, PingPolicy, Preset, Protocol, Sender, Text,
+    Answerer, Checksum, HeartbeatPolicy, Json, JsonError, Packet, Ping, PingPolicy, Preset, Protocol, Sender, Text,
 };
+use crate::dataplane::hold::HoldPolicy;
 use crate::dataplane::message::MessageKind;
 
 /// The kinds of a list, sorted by what the data path makes of them.
@@ -35,6 +37,10 @@ impl Convert<'_> {
                     self.one_protocol(&mut answers.protocol, Protocol::EngineIo, &path);
                     Vec::new()
                 }
+                wire::Answer::Mqtt => {
+                    self.one_protocol(&mut answers.protocol, Protocol::Mqtt, &path);
+                    Vec::new()
+                }
             };
             if found.iter().any(|answerer| answers.answer.contains(answerer) || is_hidden(answerer, &answers.answer)) {
                 let help = "the first answer is the one that is given: remove this one".to_owned();
@@ -49,6 +55,17 @@ impl Convert<'_> {
         if protocol.replace(given).is_some() {
             let help = "a route's messages are of one protocol: make a route for each".to_owned();
             self.note(path, "a second protocol with heartbeats of its own".to_owned(), Some(help));
+        }
+    }
+
+    /// A broker hears nothing before a CONNECT, and a client wants no second CONNACK (MQTT 5, section 3.1).
+    pub(super) fn mqtt_is_held_by_connect(&mut self, heartbeat: &HeartbeatPolicy, hold: &HoldPolicy, route: &Path) {
+        let is_cut_short = hold.is_on() && (hold.replay.first == 0 || hold.replay.swallow == 0);
+        if heartbeat.protocol == Some(Protocol::Mqtt) && is_cut_short && !self.was_noted(&route.key("hold")) {
+            let help = "write 'hold: { replay: { first: 1, swallow: 1 } }' to say CONNECT again and keep the second CONNACK \
+                        from the client, or 'hold: off'";
+            let message = "a broker that is dialled again must be told CONNECT first".to_owned();
+            self.note(&route.key("hold"), message, Some(help.to_owned()));
         }
     }
 
@@ -166,10 +183,7 @@ fn packet_of(packet: &wire::PacketHeartbeat) -> Option<Packet> {
     Some(Packet {
         from: sender(packet.from),
         magic: packet.magic?,
-        order: match packet.order {
-            wire::ByteOrder::Big => ByteOrder::Big,
-            wire::ByteOrder::Little => ByteOrder::Little,
-        },
+        order: order(packet.order),
         checksum: match packet.checksum {
             wire::Checksum::Crc32 => Checksum::Crc32,
             wire::Checksum::Adler32 => Checksum::Adler32,

@@ -3,6 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::config::wire::Order;
+
 /// One kind of heartbeat.
 #[derive(Deserialize, Serialize, JsonSchema, Debug)]
 #[serde(rename_all = "kebab-case")]
@@ -20,6 +22,8 @@ pub(in crate::config) enum Answer {
     /// Engine.IO 3 and 4, which carries Socket.IO, where it uses WebSocket. Interval and timeout are the backend's.
     #[serde(rename = "engine.io")]
     EngineIo,
+    /// MQTT 3.1.1 and 5, over TCP and WebSocket. The keep-alive is the client's, or the broker's.
+    Mqtt,
 }
 
 /// Whose heartbeat it is; the other side never hears of it.
@@ -117,22 +121,11 @@ pub(in crate::config) struct PacketHeartbeat {
     #[schemars(required)]
     pub(in crate::config) magic: Option<u8>,
     /// Which byte of timestamp and checksum comes first.
-    pub(in crate::config) order: ByteOrder,
+    pub(in crate::config) order: Order,
     /// What the checksum is.
     pub(in crate::config) checksum: Checksum,
     /// Who sends it.
     pub(in crate::config) from: Sender,
-}
-
-/// Which byte of a number comes first.
-#[derive(Deserialize, Serialize, JsonSchema, Clone, Copy, Default, Debug)]
-#[serde(rename_all = "kebab-case")]
-pub(in crate::config) enum ByteOrder {
-    /// The most significant, as in the network's order.
-    #[default]
-    Big,
-    /// The least significant.
-    Little,
 }
 
 /// What the checksum of a packet is.
