@@ -3,6 +3,7 @@
 
 use tracing::debug;
 
+use super::holding::Client;
 use super::timers::Timer;
 use super::{CLOSE_TIMEOUT, Context, Core, Ending, HALF_CLOSED_TIMEOUT, State, UpstreamWish};
 use crate::dataplane::codec::{Control, ProtocolError};
@@ -78,6 +79,7 @@ impl Core {
     }
 
     pub(super) fn on_client_close(&mut self, cx: &mut Context<'_>, reason: CloseReason) {
+        let waits = !self.route.route.framing.has_controls() && self.written() < self.sent;
         match &mut self.state {
             // Bound => Closing
             State::Bound(_) => {
@@ -85,6 +87,8 @@ impl Core {
                 let client = ClientEnd::Waiting(reason);
                 self.begin_closing(cx, EndReason::ClientClosed, client, UpstreamEnd::Asked);
             }
+            // Holding => Holding: on raw TCP it only speaks no more.
+            State::Holding(holding) if waits => holding.client = Client::HasSaidAll,
             // Holding => Closing
             State::Holding(_) => {
                 self.stop_holding(cx, EndReason::ClientClosed);
@@ -144,21 +148,25 @@ impl Core {
     /// Ends the session on our own account: the client is told why, the backend that the client is going.
     // (Bound | Holding) => Closing
     pub(super) fn close(&mut self, cx: &mut Context<'_>, reason: CloseReason, why: EndReason) {
-        let upstream = match &self.state {
+        let (client, upstream) = match &self.state {
             State::Bound(_) => {
                 let going = CloseReason::new(1001, "the session was ended by the proxy");
                 self.signal_upstream(cx, Control::Close(&going));
-                UpstreamEnd::Asked
+                (ClientEnd::Asked, UpstreamEnd::Asked)
             }
-            State::Holding(_) => {
+            State::Holding(holding) => {
+                let client = match holding.client {
+                    Client::Speaks => ClientEnd::Asked,
+                    Client::HasSaidAll => ClientEnd::Answering,
+                };
                 self.stop_holding(cx, why);
-                UpstreamEnd::Gone
+                (client, UpstreamEnd::Gone)
             }
             State::Closing(_) | State::Closed => return,
         };
         debug!(session = %self.handshake.session, code = reason.code, reason = %reason.reason, "closing the session");
         self.signal_client(cx, Control::Close(&reason));
-        self.begin_closing(cx, why, ClientEnd::Asked, upstream);
+        self.begin_closing(cx, why, client, upstream);
     }
 
     pub(super) fn on_client_misbehaved(&mut self, cx: &mut Context<'_>, error: &ProtocolError) {

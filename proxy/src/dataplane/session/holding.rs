@@ -26,8 +26,17 @@ pub(super) struct Holding {
     dials_before: u32,
     /// Messages that the lost upstream had been sent and had not proved to have read.
     unconfirmed: u64,
+    pub(super) client: Client,
     /// The close frame that the lost upstream is owed, if it sent one itself.
     pub(super) farewell: Option<CloseReason>,
+}
+
+/// Whether more is to be heard of a held session's client.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Client {
+    Speaks,
+    /// It has ended its stream, on raw TCP. What it said before waits for a backend, and it for the answer.
+    HasSaidAll,
 }
 
 /// Where a held session is on its way to a new upstream.
@@ -126,7 +135,15 @@ impl Core {
     fn begin_holding(&mut self, cx: &Context<'_>, redial: Redial, unconfirmed: u64, farewell: Option<CloseReason>) {
         cx.counters.sessions_holding.add(1);
         let (span, dials_before) = (HoldSpan::start(), self.dials);
-        self.state = State::Holding(Holding { since: cx.now, redial, span, dials_before, unconfirmed, farewell });
+        self.state = State::Holding(Holding {
+            since: cx.now,
+            redial,
+            span,
+            dials_before,
+            unconfirmed,
+            client: Client::Speaks,
+            farewell,
+        });
     }
 
     /// Counts and traces the end of a hold; the next state is the caller's.
@@ -212,6 +229,7 @@ impl Core {
             held_messages = self.sent - self.written(),
             "bound again"
         );
+        let client = holding.client;
         self.end_holding(cx, HoldOutcome::Bound);
         cx.counters.rebounds.add(1);
         let hold = &self.route.route.hold;
@@ -237,6 +255,9 @@ impl Core {
             self.tell_client(cx, &notice);
         }
         self.tell_filters(cx, UpstreamEvent::Connected(connecting));
+        if client == Client::HasSaidAll {
+            self.on_client_close(cx, CloseReason::default());
+        }
     }
 
     /// Whether so many bytes more may be held.

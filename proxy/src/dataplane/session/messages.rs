@@ -3,6 +3,7 @@
 
 use tracing::debug;
 
+use super::holding::Client;
 use super::outbox::{Origin, Retention};
 use super::proof::PING_MARK;
 use super::timers::Timer;
@@ -16,9 +17,9 @@ use crate::dataplane::state::EndReason;
 
 impl Core {
     pub(super) fn wants_client_bytes(&self) -> bool {
-        match self.state {
+        match &self.state {
             State::Bound(_) => self.to_upstream.bytes() < self.route.route.hold.bytes_max.max(1),
-            State::Holding(_) => true,
+            State::Holding(holding) => holding.client == Client::Speaks,
             State::Closing(_) => self.route.route.framing.has_controls() || self.hears_client(),
             State::Closed => false,
         }

@@ -3,6 +3,7 @@
 mod faults;
 mod heartbeats;
 mod probing;
+mod raw;
 mod states;
 mod world;
 

@@ -8,10 +8,11 @@ use rand::SeedableRng;
 use rand::rngs::SmallRng;
 
 use super::super::*;
-use crate::dataplane::codec::{Decoder, Event, Framing, Opcode, encode, encode_close};
+use crate::dataplane::codec::{Event, Framing, Opcode, encode, encode_close};
 use crate::dataplane::heartbeat::HeartbeatPolicy;
 use crate::dataplane::hold::HoldPolicy;
 use crate::dataplane::ledger::LossReason;
+use crate::dataplane::message::MessageKind;
 use crate::dataplane::route::{Backend, Match, MessageLimits, SlowClient};
 use crate::dataplane::state::StateChange;
 use crate::id::SessionId;
@@ -42,6 +43,7 @@ pub(super) struct World {
     pub(super) backend_pongs: bool,
     pub(super) rng: SmallRng,
     pub(super) networks: Networks,
+    framing: Framing,
     now: Instant,
     pool: Pool,
     told: Told,
@@ -61,7 +63,7 @@ impl StateSink for Told {
 
 /// One end: what it heard.
 struct Peer {
-    decoder: Decoder,
+    reader: Reader,
     messages: Vec<String>,
     pings: Vec<Vec<u8>>,
     pongs: Vec<Vec<u8>>,
@@ -69,14 +71,14 @@ struct Peer {
 }
 
 impl Peer {
-    fn new(role: Role) -> Self {
-        Self { decoder: Decoder::new(role), messages: vec![], pings: vec![], pongs: vec![], closed: None }
+    fn new(framing: &Framing, role: Role) -> Self {
+        Self { reader: framing.reader(role), messages: vec![], pings: vec![], pongs: vec![], closed: None }
     }
 
     fn hear(&mut self, bytes: &[u8]) {
         let mut bytes = bytes.to_vec();
         let mut input = &mut bytes[..];
-        while let Some(event) = self.decoder.decode(&mut input, &MessageLimits::default()).expect("we speak well") {
+        while let Some(event) = self.reader.read(&mut input, &MessageLimits::default()).expect("we speak well") {
             match event {
                 Event::Message { payload, .. } => self.messages.push(String::from_utf8_lossy(&payload).into_owned()),
                 Event::Ping(payload) => self.pings.push(payload.to_vec()),
@@ -113,6 +115,7 @@ impl World {
         let told = Told::default();
         let now = Instant::ZERO + Duration::from_secs(1000);
         let peer = "127.0.0.1:5000".parse().expect("an address");
+        let framing = route.framing.clone();
         let handshake = Handshake::new(SessionId::from(1), peer, target, std::iter::empty());
         let route = Rc::new(RouteState { route: Arc::new(route), chain: Chain::default() });
         let mut cx = Context {
@@ -138,8 +141,9 @@ impl World {
             now,
             pool,
             told,
-            client: Peer::new(Role::Client),
-            backend: Peer::new(Role::Server),
+            client: Peer::new(&framing, Role::Client),
+            backend: Peer::new(&framing, Role::Server),
+            framing,
         }
     }
 
@@ -227,7 +231,10 @@ impl World {
     }
 
     pub(super) fn client_says_unwritten(&mut self, text: &str) {
-        self.client_sends(|bytes| encode(Role::Client, Opcode::Text, text.as_bytes(), bytes));
+        let framing = self.framing.clone();
+        self.client_sends(|bytes| {
+            framing.write(Role::Client, MessageKind::Text, text.as_bytes(), bytes).expect("it fits")
+        });
     }
 
     pub(super) fn client_pings(&mut self, payload: &[u8]) {
@@ -275,7 +282,7 @@ impl World {
 
     pub(super) fn backend_says_unwritten(&mut self, text: &str) {
         let mut bytes = Vec::new();
-        encode(Role::Server, Opcode::Text, text.as_bytes(), &mut bytes);
+        self.framing.write(Role::Server, MessageKind::Text, text.as_bytes(), &mut bytes).expect("it fits");
         self.act(|session, cx| session.handle_upstream_bytes(cx, &mut bytes));
     }
 
@@ -309,7 +316,7 @@ impl World {
 
     pub(super) fn bring_backend_back_unwritten(&mut self) {
         self.wait_for_dial();
-        self.backend = Peer::new(Role::Server);
+        self.backend = Peer::new(&self.framing, Role::Server);
         self.act(|session, cx| {
             session.handle_dialling(cx);
             session.handle_connected(cx, Duration::from_millis(1));
@@ -396,6 +403,16 @@ impl World {
     pub(super) fn client_hangs_up(&mut self) {
         self.act(|session, cx| session.handle_client_gone(cx, Ending::Eof));
         self.settle();
+    }
+
+    pub(super) fn client_breaks(&mut self) {
+        self.act(|session, cx| session.handle_client_gone(cx, Ending::Broken));
+        self.settle();
+    }
+
+    /// Another session found its backend back.
+    pub(super) fn others_find_the_backend(&mut self) {
+        self.act(|session, cx| session.handle_backend_back(cx, Duration::ZERO));
     }
 
     pub(super) fn shut_down(&mut self) {
