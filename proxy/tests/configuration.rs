@@ -30,6 +30,16 @@ fn a_good_file_is_ok() {
 }
 
 #[test]
+fn the_chart_s_own_configuration_is_ok() {
+    let values = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("charts/belay/values.yaml");
+    let values: serde_yaml::Value = serde_yaml::from_slice(&std::fs::read(values).unwrap()).unwrap();
+    let file = scratch("chart").join("belay.yaml");
+    std::fs::write(&file, serde_yaml::to_string(&values["config"]).unwrap()).unwrap();
+    let output = belay(&["check", file.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
 fn mistakes_end_with_1_and_go_to_standard_error() {
     for command in ["check", "run"] {
         let output = belay(&[command, folder("bad/ten_at_once.yaml").to_str().unwrap()]);

@@ -2,6 +2,7 @@
 //! was not run and why, and the counts.
 
 mod browser;
+mod chart;
 mod report;
 mod tools;
 
@@ -22,7 +23,7 @@ struct Step {
     run: fn() -> Verdict,
 }
 
-const STEPS: [Step; 8] = [
+const STEPS: [Step; 9] = [
     Step { name: "format", run: format },
     Step { name: "clippy", run: clippy },
     Step { name: "build", run: build },
@@ -30,6 +31,7 @@ const STEPS: [Step; 8] = [
     Step { name: "filters", run: filters },
     Step { name: "fuzz-targets", run: fuzz_targets },
     Step { name: "browser", run: browser::run },
+    Step { name: "chart", run: chart::run },
     Step { name: "licences", run: licences },
 ];
 
