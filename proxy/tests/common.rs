@@ -19,6 +19,7 @@ pub mod otlp;
 pub mod ports;
 pub mod process;
 pub mod puppet;
+pub mod raw;
 pub mod tools;
 
 use std::path::{Path, PathBuf};

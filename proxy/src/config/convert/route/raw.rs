@@ -52,6 +52,11 @@ impl Convert<'_> {
             if let wire::HoldOrOff::Hold(hold) = &route.hold {
                 self.raw_hold(hold, framer, &path.key("hold"));
             }
+            if let wire::ProbeOrOff::Probe(probe) = &route.heartbeat.probe
+                && let Some(message) = &probe.message
+            {
+                self.fits(message, framer, &path.key("heartbeat").key("probe").key("message"));
+            }
         }
         framing
     }
@@ -119,11 +124,17 @@ impl Convert<'_> {
             self.note_key(&path.key("confirm_after"), "'confirm_after' has no meaning here".to_owned(), Some(help));
         }
         for (name, notice) in [("holding", &hold.notice.holding), ("bound", &hold.notice.bound)] {
-            if notice.as_ref().is_some_and(|notice| !framer.fits(notice.as_bytes())) {
-                let help = "clients would take it for something else: write a message as the framer has it".to_owned();
-                let path = path.key("notice").key(name);
-                self.note(&path, "this notice does not fit the listener's framer".to_owned(), Some(help));
+            if let Some(notice) = notice {
+                self.fits(notice, framer, &path.key("notice").key(name));
             }
+        }
+    }
+
+    /// What clients are told must be a message to them.
+    fn fits(&mut self, message: &str, framer: &Framer, path: &Path) {
+        if !framer.fits(message.as_bytes()) {
+            let help = "clients would take it for something else: write a message as the framer has it".to_owned();
+            self.note(path, "this message does not fit the listener's framer".to_owned(), Some(help));
         }
     }
 }
