@@ -6,6 +6,7 @@ mod engine_io;
 mod json;
 mod mqtt;
 mod packet;
+mod stomp;
 mod text;
 
 use std::time::Duration;
@@ -100,6 +101,8 @@ pub enum Protocol {
     EngineIo,
     /// MQTT 3.1, 3.1.1 and 5.
     Mqtt,
+    /// STOMP 1.1 and 1.2.
+    Stomp,
 }
 
 /// What a message is to the heartbeats of its session.

@@ -3,6 +3,7 @@
 
 use super::engine_io::EngineIo;
 use super::mqtt::Mqtt;
+use super::stomp::Stomp;
 use super::{Finding, Protocol};
 use crate::dataplane::handshake::Handshake;
 use crate::dataplane::message::{Direction, Message, MessageKind};
@@ -16,6 +17,8 @@ pub enum Edge {
     EngineIo(EngineIo),
     /// [`Protocol::Mqtt`].
     Mqtt(Mqtt),
+    /// [`Protocol::Stomp`].
+    Stomp(Stomp),
 }
 
 /// What is due.
@@ -38,6 +41,7 @@ impl Edge {
         match protocol {
             Protocol::EngineIo => EngineIo::new(handshake).map(Self::EngineIo),
             Protocol::Mqtt => Some(Self::Mqtt(Mqtt::new(messages.message_bytes_max))),
+            Protocol::Stomp => Some(Self::Stomp(Stomp::default())),
         }
     }
 
@@ -46,14 +50,7 @@ impl Edge {
         match self {
             Self::EngineIo(engine_io) => engine_io.handle_message(now, direction, kind, payload),
             Self::Mqtt(mqtt) => mqtt.handle_message(now, direction, kind, payload),
-        }
-    }
-
-    /// A message of the client goes to the backend, by now or as soon as there is one.
-    pub fn handle_forwarded(&mut self, now: Instant) {
-        match self {
-            Self::EngineIo(_) => {}
-            Self::Mqtt(mqtt) => mqtt.handle_forwarded(now),
+            Self::Stomp(stomp) => stomp.handle_message(now, direction, kind, payload),
         }
     }
 
@@ -62,6 +59,17 @@ impl Edge {
         match self {
             Self::EngineIo(engine_io) => engine_io.handle_part(now, direction),
             Self::Mqtt(mqtt) => mqtt.handle_part(now, direction),
+            Self::Stomp(stomp) => stomp.handle_part(now, direction),
+        }
+    }
+
+    /// A message was put on its way in this direction, or is to be as soon as there is one.
+    pub fn handle_sent(&mut self, now: Instant, direction: Direction) {
+        match self {
+            // Its pings are due whatever else is sent.
+            Self::EngineIo(_) => {}
+            Self::Mqtt(mqtt) => mqtt.handle_sent(now, direction),
+            Self::Stomp(stomp) => stomp.handle_sent(now, direction),
         }
     }
 
@@ -70,6 +78,7 @@ impl Edge {
         match self {
             Self::EngineIo(engine_io) => engine_io.handle_connected(),
             Self::Mqtt(mqtt) => mqtt.handle_connected(),
+            Self::Stomp(stomp) => stomp.handle_connected(),
         }
     }
 
@@ -78,6 +87,7 @@ impl Edge {
         match self {
             Self::EngineIo(engine_io) => engine_io.next_deadline(),
             Self::Mqtt(mqtt) => mqtt.next_deadline(),
+            Self::Stomp(stomp) => stomp.next_deadline(),
         }
     }
 
@@ -86,6 +96,7 @@ impl Edge {
         match self {
             Self::EngineIo(engine_io) => engine_io.poll_beat(now),
             Self::Mqtt(mqtt) => mqtt.poll_beat(now),
+            Self::Stomp(stomp) => stomp.poll_beat(now),
         }
     }
 }

@@ -137,9 +137,10 @@ impl Mqtt {
         }
     }
 
-    /// A message of the client went its way to the broker.
-    pub(super) fn handle_forwarded(&mut self, now: Instant) {
-        self.ping_at = self.ping_due(now);
+    pub(super) fn handle_sent(&mut self, now: Instant, direction: Direction) {
+        if direction == Direction::ToBackend {
+            self.ping_at = self.ping_due(now);
+        }
     }
 
     pub(super) fn handle_connected(&mut self) {

@@ -122,9 +122,6 @@ impl Core {
         {
             debug!(session = %self.handshake.session, bytes_max = policy.bytes_max, "a message was too large to replay");
         }
-        if let Some(edge) = &mut self.edge {
-            edge.handle_forwarded(cx.now);
-        }
         self.sent += 1;
         cx.counters.to_backend.held.add(1);
     }

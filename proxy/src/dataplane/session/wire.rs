@@ -3,7 +3,7 @@
 use super::outbox::Origin;
 use super::{Context, Core};
 use crate::dataplane::codec::{Control, DoesNotFit, Role};
-use crate::dataplane::message::{CloseReason, Message, MessageKind};
+use crate::dataplane::message::{CloseReason, Direction, Message, MessageKind};
 use crate::dataplane::state::EndReason;
 
 impl Core {
@@ -15,6 +15,9 @@ impl Core {
         payload: &[u8],
         origin: Origin,
     ) -> Result<(), DoesNotFit> {
+        if let Some(edge) = &mut self.edge {
+            edge.handle_sent(cx.now, Direction::ToClient);
+        }
         let framing = &self.route.route.framing;
         self.to_client.push(cx.pool, origin, |out| framing.write(Role::Server, kind, payload, out))
     }
@@ -27,6 +30,9 @@ impl Core {
         payload: &[u8],
         origin: Origin,
     ) -> Result<(), DoesNotFit> {
+        if let Some(edge) = &mut self.edge {
+            edge.handle_sent(cx.now, Direction::ToBackend);
+        }
         let framing = &self.route.route.framing;
         self.to_upstream.push(cx.pool, origin, |out| framing.write(Role::Client, kind, payload, out))
     }

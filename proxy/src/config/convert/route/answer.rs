@@ -41,6 +41,10 @@ impl Convert<'_> {
                     self.one_protocol(&mut answers.protocol, Protocol::Mqtt, &path);
                     Vec::new()
                 }
+                wire::Answer::Stomp => {
+                    self.one_protocol(&mut answers.protocol, Protocol::Stomp, &path);
+                    Vec::new()
+                }
             };
             if found.iter().any(|answerer| answers.answer.contains(answerer) || is_hidden(answerer, &answers.answer)) {
                 let help = "the first answer is the one that is given: remove this one".to_owned();

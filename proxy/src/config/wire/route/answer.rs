@@ -24,6 +24,8 @@ pub(in crate::config) enum Answer {
     EngineIo,
     /// MQTT 3.1.1 and 5, over TCP and WebSocket. The keep-alive is the client's, or the broker's.
     Mqtt,
+    /// STOMP 1.1 and 1.2, over WebSocket or TCP. Intervals are what client and broker agree on.
+    Stomp,
 }
 
 /// Whose heartbeat it is; the other side never hears of it.

@@ -43,7 +43,7 @@ impl Ends {
     fn client_says(&mut self, now: Instant, bytes: &[u8]) -> Finding {
         let finding = self.0.handle_message(now, Direction::ToBackend, MessageKind::Binary, bytes);
         if matches!(finding, Finding::Other | Finding::Rewritten { .. }) {
-            self.0.handle_forwarded(now);
+            self.0.handle_sent(now, Direction::ToBackend);
         }
         finding
     }
