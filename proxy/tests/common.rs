@@ -21,6 +21,7 @@ pub mod process;
 pub mod puppet;
 pub mod raw;
 pub mod tools;
+pub mod webhook;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
