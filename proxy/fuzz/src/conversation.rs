@@ -1,7 +1,7 @@
 //! A peer that speaks the protocol, in every way the protocol allows, over a connection that cuts and may damage what it
 //! says.
 
-use belay::dataplane::codec::{Decoder, Opcode, Role, encode, encode_close, encoded_len};
+use belay::dataplane::codec::{Framing, Opcode, Role, encode, encode_close, encoded_len};
 use belay::dataplane::message::{CloseReason, MessageKind};
 use belay::dataplane::route::MessageLimits;
 
@@ -26,20 +26,20 @@ pub fn conversation(data: &[u8]) {
         }
     }
 
-    let (decoder, heard) = feed_cut(Decoder::new(reader), &wire, &LIMITS, &mut choices);
+    let (kept, heard) = feed_cut(Framing::WebSocket.reader(reader), &wire, &LIMITS, &mut choices);
     assert_eq!(said, heard, "what is said is what is heard");
-    assert_eq!(decoder.held_bytes(), 0, "nothing is kept between messages");
+    assert_eq!(kept.held_bytes(), 0, "nothing is kept between messages");
 
     let mut again = Vec::new();
-    feed(&mut Decoder::new(peer), &repeat(reader, &heard), &LIMITS, &mut again);
+    feed(&mut Framing::WebSocket.reader(peer), &repeat(reader, &heard), &LIMITS, &mut again);
     assert_eq!(said, again, "and what is heard when it is said on");
 
     if !wire.is_empty() {
         let at = choices.below(wire.len());
         wire[at] ^= choices.byte() | 1;
-        let (_, heard) = feed_cut(Decoder::new(reader), &wire, &LIMITS, &mut Choices::new(choices.rest()));
+        let (_, heard) = feed_cut(Framing::WebSocket.reader(reader), &wire, &LIMITS, &mut Choices::new(choices.rest()));
         let mut whole = Vec::new();
-        feed(&mut Decoder::new(reader), &wire, &LIMITS, &mut whole);
+        feed(&mut Framing::WebSocket.reader(reader), &wire, &LIMITS, &mut whole);
         assert_eq!(heard, whole, "damage is heard the same however it is cut");
     }
 }

@@ -1,6 +1,6 @@
 //! A peer that sends anything at all.
 
-use belay::dataplane::codec::{Decoder, Role};
+use belay::dataplane::codec::{Framing, Role};
 use belay::dataplane::route::MessageLimits;
 
 use crate::choices::{Choices, Luck};
@@ -17,9 +17,9 @@ pub fn decode(data: &[u8]) {
         fragments_max: u32::from(choices.byte()),
     };
 
-    let (mut whole, mut heard) = (Decoder::new(role), Vec::new());
+    let (mut whole, mut heard) = (Framing::WebSocket.reader(role), Vec::new());
     feed(&mut whole, sent, &limits, &mut heard);
-    let (cut, heard_cut) = feed_cut(Decoder::new(role), sent, &limits, &mut choices);
+    let (cut, heard_cut) = feed_cut(Framing::WebSocket.reader(role), sent, &limits, &mut choices);
     assert_eq!(heard, heard_cut, "cut or not, the same is heard");
     assert_eq!(whole.held_bytes(), cut.held_bytes(), "and the same is kept");
 }

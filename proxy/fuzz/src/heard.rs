@@ -1,6 +1,6 @@
-//! What a decoder says, kept; and readers that misbehave.
+//! What a reader says, kept; and readers that misbehave.
 
-use belay::dataplane::codec::{Decoder, Event, Payload, ProtocolError};
+use belay::dataplane::codec::{Event, Payload, ProtocolError, Reader};
 use belay::dataplane::message::{CloseReason, MessageKind};
 use belay::dataplane::route::MessageLimits;
 
@@ -27,13 +27,13 @@ impl From<Event<'_>> for Heard {
 }
 
 /// Feeds all of `bytes` in one piece, and holds what must hold after any input at all.
-pub(crate) fn feed(decoder: &mut Decoder, bytes: &[u8], limits: &MessageLimits, heard: &mut Vec<Heard>) {
+pub(crate) fn feed(reader: &mut Reader, bytes: &[u8], limits: &MessageLimits, heard: &mut Vec<Heard>) {
     let mut bytes = bytes.to_vec();
     let range = bytes.as_ptr_range();
     let mut input = &mut bytes[..];
     loop {
         let before = input.len();
-        match decoder.decode(&mut input, limits) {
+        match reader.read(&mut input, limits) {
             Ok(Some(event)) => {
                 if let Event::Message { payload: Payload::Borrowed(payload), .. } = &event {
                     assert!(payload.is_empty() || range.contains(&payload.as_ptr()), "a slice of the input");
@@ -52,17 +52,17 @@ pub(crate) fn feed(decoder: &mut Decoder, bytes: &[u8], limits: &MessageLimits, 
         }
     }
     assert!(input.is_empty(), "all input is taken");
-    assert!(decoder.held_bytes() <= limits.message_bytes_max + 125, "what is kept is bounded");
+    assert!(reader.held_bytes() <= limits.message_bytes_max + 125, "what is kept is bounded");
 }
 
 /// Feeds `bytes` in the pieces that `choices` cut them into. Now and then a piece is empty; or the reader is cancelled after
 /// it took a part, and what it was before goes on in its place, as when a session is moved.
 pub(crate) fn feed_cut(
-    mut decoder: Decoder,
+    mut reader: Reader,
     mut bytes: &[u8],
     limits: &MessageLimits,
     choices: &mut Choices<'_>,
-) -> (Decoder, Vec<Heard>) {
+) -> (Reader, Vec<Heard>) {
     let mut heard = Vec::new();
     while !bytes.is_empty() {
         let length = match choices.byte() {
@@ -74,13 +74,13 @@ pub(crate) fn feed_cut(
         };
         let (piece, rest) = bytes.split_at(length.min(bytes.len()));
         if choices.one_in(8) == Luck::Hit {
-            let mut cancelled = decoder.clone();
+            let mut cancelled = reader.clone();
             feed(&mut cancelled, &piece[..choices.below(piece.len() + 1)], limits, &mut Vec::new());
         }
-        feed(&mut decoder, piece, limits, &mut heard);
+        feed(&mut reader, piece, limits, &mut heard);
         bytes = rest;
     }
-    (decoder, heard)
+    (reader, heard)
 }
 
 fn check(event: &Event<'_>, limits: &MessageLimits) {

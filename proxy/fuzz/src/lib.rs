@@ -5,10 +5,12 @@
 mod choices;
 mod conversation;
 mod decode;
+mod framer;
 mod heard;
 
 pub use conversation::conversation;
 pub use decode::decode;
+pub use framer::framer;
 
 #[cfg(test)]
 mod tests {
@@ -42,10 +44,18 @@ mod tests {
     }
 
     #[test]
+    fn a_raw_stream_is_heard_the_same_however_it_is_cut() {
+        for seed in 0..6_000 {
+            framer(&seeded(seed, 32 + seed as usize % 700));
+        }
+    }
+
+    #[test]
     fn input_that_ends_early_is_input() {
         for length in 0..40 {
             decode(&seeded(7, length));
             conversation(&seeded(7, length));
+            framer(&seeded(7, length));
         }
     }
 }
