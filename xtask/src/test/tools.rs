@@ -15,9 +15,11 @@ pub(super) fn folder() -> PathBuf {
     std::env::var_os("BELAY_TEST_TOOLS").map_or_else(|| workspace::target().join("test-tools"), PathBuf::from)
 }
 
-/// Python packages and Node modules.
+/// Python packages, Node modules, and what Debian has.
 pub(super) fn install() {
-    for (what, install) in [("Python packages", python as fn() -> Result<(), String>), ("Node modules", node)] {
+    let installs =
+        [("Python packages", python as fn() -> Result<(), String>), ("Node modules", node), ("Mosquitto", mosquitto)];
+    for (what, install) in installs {
         if let Err(why) = install() {
             eprintln!("{what} could not be installed: {why}");
         }
@@ -54,16 +56,26 @@ pub(super) fn chromium() -> Result<PathBuf, String> {
     if let Some(browser) = find() {
         return Ok(browser);
     }
+    debian("chromium")?;
+    find().ok_or_else(|| "Debian's chromium is not on PATH".into())
+}
+
+/// An MQTT broker.
+fn mosquitto() -> Result<(), String> {
+    if workspace::on_path("mosquitto").is_some() { Ok(()) } else { debian("mosquitto") }
+}
+
+/// Installs a package of Debian's if we may.
+fn debian(package: &str) -> Result<(), String> {
     if !rustix::process::geteuid().is_root() || workspace::on_path("apt-get").is_none() {
-        return Err("there is no chromium on PATH (on Debian: apt-get install chromium)".into());
+        return Err(format!("there is no {package} on PATH (on Debian: apt-get install {package})"));
     }
-    println!("installing chromium from Debian");
+    println!("installing {package} from Debian");
     let quiet = |arguments: &[&str]| {
         run(Command::new("apt-get").args(["-q", "-y"]).args(arguments).env("DEBIAN_FRONTEND", "noninteractive"))
     };
     quiet(&["update"])?;
-    quiet(&["install", "--no-install-recommends", "chromium"])?;
-    find().ok_or_else(|| "Debian's chromium is not on PATH".into())
+    quiet(&["install", "--no-install-recommends", package])
 }
 
 /// cargo-deny, built if it is not there.

@@ -1,0 +1,218 @@
+//! MQTT between real devices (Eclipse Paho) and a real broker (Mosquitto), 3.1.1 and 5, over WebSocket and over TCP. What
+//! crosses is read from the broker's own log.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr, reason = "helpers of tests")]
+
+mod common;
+
+#[path = "mqtt/broker.rs"]
+mod broker;
+
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use broker::Broker;
+use common::belay::Belay;
+use common::puppet::Puppet;
+use common::{soon, tools};
+use tokio::time::sleep;
+
+/// What carries MQTT.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Transport {
+    WebSocket,
+    Tcp,
+}
+
+/// One way to speak it.
+#[derive(Clone, Copy, Debug)]
+struct Dialect {
+    transport: Transport,
+    version: u8,
+}
+
+const DIALECTS: [Dialect; 4] = [
+    Dialect { transport: Transport::WebSocket, version: 3 },
+    Dialect { transport: Transport::WebSocket, version: 5 },
+    Dialect { transport: Transport::Tcp, version: 3 },
+    Dialect { transport: Transport::Tcp, version: 5 },
+];
+
+/// What the broker keeps of a device that is away.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Session {
+    Clean,
+    Kept,
+}
+
+/// In seconds. We ping the broker after one and a half, and the device counts as dead after three.
+const KEEP_ALIVE: u16 = 2;
+
+impl Dialect {
+    async fn belay(self, broker: &Broker) -> Belay {
+        let policy = "heartbeat: { answer: [websocket, mqtt] }\n    \
+                      hold: { replay: { first: 1, swallow: 1 }, redial: { backoff: fixed, every: 50ms } }\n";
+        let (listener, backend) = match self.transport {
+            Transport::WebSocket => (String::new(), format!("ws://{}", broker.websocket)),
+            Transport::Tcp => {
+                let raw = "    name: mqtt\n    protocol: tcp\n    framer: mqtt\n".to_owned();
+                (raw, format!("tcp://{}", broker.tcp))
+            }
+        };
+        let condition = if self.transport == Transport::Tcp { "    match: { listener: mqtt }\n" } else { "" };
+        Belay::start(&format!(
+            "listeners:\n  - address: {{listen}}\n{listener}admin:\n  address: {{admin}}\n\
+             routes:\n  - backend: {backend}\n{condition}    {policy}"
+        ))
+        .await
+    }
+
+    /// A device that connects to this port; nothing, said aloud, if there is no Paho.
+    fn device(self, test: &str, name: &str, port: u16, session: Session) -> Option<Puppet> {
+        let mut python = Command::new(tools::python(test, &["paho.mqtt.client"])?);
+        python.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/mqtt/device.py"));
+        python.arg(match self.transport {
+            Transport::WebSocket => "websockets",
+            Transport::Tcp => "tcp",
+        });
+        python.arg(port.to_string()).arg(self.version.to_string()).arg(name).arg(KEEP_ALIVE.to_string());
+        python.arg(if session == Session::Clean { "clean" } else { "kept" }).arg("wills");
+        Some(Puppet::start(&mut python))
+    }
+}
+
+/// Someone who is connected to the broker itself, and hears what is published.
+async fn witness(test: &str, broker: &Broker, topic: &str) -> Option<Puppet> {
+    let dialect = Dialect { transport: Transport::Tcp, version: 3 };
+    let mut witness = dialect.device(test, "witness", broker.tcp.port(), Session::Clean)?;
+    witness.sees("connected anew success").await;
+    witness.does(&format!("subscribe {topic}"));
+    witness.sees("subscribed").await;
+    Some(witness)
+}
+
+#[tokio::test]
+async fn both_sides_are_kept_alive_and_the_broker_hears_none_of_the_devices_pings() {
+    let test = "both_sides_are_kept_alive_and_the_broker_hears_none_of_the_devices_pings";
+    for dialect in DIALECTS {
+        let Some(broker) = Broker::start(test).await else { return };
+        let belay = dialect.belay(&broker).await;
+        let Some(mut device) = dialect.device(test, "device", belay.address.port(), Session::Clean) else { return };
+        device.sees("connected anew success").await;
+        device.sees_nothing_for(Duration::from_secs(5)).await;
+        device.does("subscribe a/b");
+        device.sees("subscribed").await;
+        // A broker counts whatever it hears: while the device talks it is pinged by nobody.
+        let before = broker.count("Received PINGREQ from device");
+        for number in 0..8 {
+            sleep(Duration::from_millis(250)).await;
+            device.does(&format!("publish a/b {number}"));
+            let mut seen = [device.next().await, device.next().await];
+            seen.sort();
+            assert_eq!(seen, [format!("heard a/b {number}"), "published".to_owned()], "{dialect:?}");
+        }
+        assert!(broker.count("Received PINGREQ from device") <= before + 1, "{dialect:?}");
+
+        let metrics = belay.metrics().await;
+        let (answered, ours) = (metrics["belay_heartbeats_answered_total"], metrics[SENT]);
+        assert!(answered >= 2.0, "{dialect:?}: {answered} answered");
+        assert!(ours >= 3.0, "{dialect:?}: {ours} of ours");
+        assert_eq!(broker.count("Received PINGREQ from device") as f64, ours, "{dialect:?}");
+        assert_eq!(broker.count("Sending PINGRESP to device") as f64, ours, "{dialect:?}");
+        device.does("disconnect");
+        device.sees("disconnected normal disconnection").await;
+        soon("the goodbye", async {
+            while broker.count("Received DISCONNECT from device") == 0 {
+                sleep(Duration::from_millis(10)).await;
+            }
+        })
+        .await;
+        assert_eq!(belay.metrics().await["belay_clients_dead_total"], 0.0, "{dialect:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_device_that_freezes_is_found_dead_and_its_will_is_published() {
+    let test = "a_device_that_freezes_is_found_dead_and_its_will_is_published";
+    for dialect in DIALECTS {
+        let Some(broker) = Broker::start(test).await else { return };
+        let belay = dialect.belay(&broker).await;
+        let Some(mut witness) = witness(test, &broker, "wills").await else { return };
+        let Some(mut device) = dialect.device(test, "device", belay.address.port(), Session::Clean) else { return };
+        device.sees("connected anew success").await;
+        device.freeze();
+        let frozen = std::time::Instant::now();
+        witness.sees("heard wills device is dead").await;
+        let after = frozen.elapsed();
+        assert!(after < Duration::from_secs(8), "{dialect:?}: after {after:?}");
+        assert_eq!(belay.metrics().await["belay_clients_dead_total"], 1.0, "{dialect:?}");
+        assert_eq!(broker.count("Received DISCONNECT from device"), 0, "{dialect:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_device_that_says_goodbye_leaves_no_will() {
+    let test = "a_device_that_says_goodbye_leaves_no_will";
+    for dialect in DIALECTS {
+        let Some(broker) = Broker::start(test).await else { return };
+        let belay = dialect.belay(&broker).await;
+        let Some(mut witness) = witness(test, &broker, "wills").await else { return };
+        let Some(mut device) = dialect.device(test, "device", belay.address.port(), Session::Clean) else { return };
+        device.sees("connected anew success").await;
+        device.does("disconnect");
+        device.sees("disconnected normal disconnection").await;
+        witness.sees_nothing_for(Duration::from_secs(1)).await;
+        assert_eq!(broker.count("New client connected"), 2, "{dialect:?}: nobody is dialled for");
+        assert_eq!(belay.metrics().await["belay_sessions"], 0.0, "{dialect:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_device_does_not_notice_that_its_broker_was_restarted() {
+    let test = "a_device_does_not_notice_that_its_broker_was_restarted";
+    for dialect in DIALECTS {
+        let Some(mut broker) = Broker::start(test).await else { return };
+        let belay = dialect.belay(&broker).await;
+        let Some(mut device) = dialect.device(test, "device", belay.address.port(), Session::Kept) else { return };
+        device.sees("connected anew success").await;
+        device.does("subscribe news");
+        device.sees("subscribed").await;
+        broker.stop();
+        // Longer than its keep-alive allows.
+        device.sees_nothing_for(Duration::from_secs(4)).await;
+        broker.run().await;
+        device.does("publish news back");
+        let mut seen = [device.next().await, device.next().await];
+        seen.sort();
+        assert_eq!(seen, ["heard news back", "published"], "{dialect:?}");
+        device.sees_nothing_for(Duration::from_secs(2)).await;
+        let metrics = belay.metrics().await;
+        assert_eq!(metrics["belay_holds_total"], 1.0, "{dialect:?}");
+        assert_eq!(metrics["belay_sessions"], 1.0, "{dialect:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_broker_that_freezes_is_taken_for_lost_and_the_device_stays() {
+    let test = "a_broker_that_freezes_is_taken_for_lost_and_the_device_stays";
+    for dialect in DIALECTS {
+        let Some(broker) = Broker::start(test).await else { return };
+        let belay = dialect.belay(&broker).await;
+        let Some(mut device) = dialect.device(test, "device", belay.address.port(), Session::Kept) else { return };
+        device.sees("connected anew success").await;
+        broker.freeze();
+        soon("the loss", async {
+            while belay.metrics().await["belay_holds_total"] < 1.0 {
+                sleep(Duration::from_millis(20)).await;
+            }
+        })
+        .await;
+        broker.thaw();
+        device.does("subscribe news");
+        device.sees("subscribed").await;
+        assert_eq!(belay.metrics().await["belay_clients_dead_total"], 0.0, "{dialect:?}");
+    }
+}
+
+const SENT: &str = "belay_heartbeats_sent_total{direction=\"to_backend\"}";
