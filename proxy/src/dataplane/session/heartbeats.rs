@@ -48,7 +48,8 @@ impl Core {
         }
     }
 
-    fn answer(&mut self, cx: &mut Context<'_>, direction: Direction, answer: Option<Message>) {
+    /// A heartbeat that came in `direction` is told this, if anything.
+    pub(super) fn answer(&mut self, cx: &mut Context<'_>, direction: Direction, answer: Option<Message>) {
         match direction {
             Direction::ToBackend => {
                 if let Some(answer) = answer {

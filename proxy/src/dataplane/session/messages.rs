@@ -91,10 +91,7 @@ impl Core {
             Passage::Drop => flow.consumed.add(1),
             Passage::Heartbeat(answer) => {
                 flow.consumed.add(1);
-                if let Some(answer) = answer {
-                    self.tell_client(cx, &answer);
-                }
-                self.on_heartbeat_answered(cx, Direction::ToBackend);
+                self.answer(cx, Direction::ToBackend, answer);
             }
             Passage::Close(reason) => {
                 flow.lost(LossReason::FilterClosed).add(1);
@@ -179,11 +176,15 @@ impl Core {
                     self.on_misfit(cx);
                 }
             },
-            Passage::Reply(answer) | Passage::Heartbeat(Some(answer)) => {
+            Passage::Reply(answer) => {
                 flow.consumed.add(1);
                 self.tell_upstream(cx, &answer);
             }
-            Passage::Drop | Passage::Heartbeat(None) => flow.consumed.add(1),
+            Passage::Drop => flow.consumed.add(1),
+            Passage::Heartbeat(answer) => {
+                flow.consumed.add(1);
+                self.answer(cx, Direction::ToClient, answer);
+            }
             Passage::Close(reason) => {
                 flow.lost(LossReason::FilterClosed).add(1);
                 self.close(cx, reason, EndReason::FilterClosed);

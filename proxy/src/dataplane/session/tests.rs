@@ -1,6 +1,7 @@
 //! A session between a client and a backend that are made of bytes, in virtual time.
 
 mod faults;
+mod filters;
 mod heartbeats;
 mod probing;
 mod raw;

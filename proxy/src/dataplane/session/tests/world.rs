@@ -100,15 +100,20 @@ impl World {
 
     /// A session whose client asked for this target.
     pub(super) fn asked_for(route: Route, target: &str, bytes_max: usize) -> Self {
-        Self::made(route, target, bytes_max, 7)
+        Self::made(route, Chain::default(), target, bytes_max, 7)
     }
 
     /// With its own dice.
     pub(super) fn seeded(route: Route, seed: u64) -> Self {
-        Self::made(route, "/", usize::MAX, seed)
+        Self::made(route, Chain::default(), "/", usize::MAX, seed)
     }
 
-    fn made(route: Route, target: &str, bytes_max: usize, seed: u64) -> Self {
+    /// Through these filters.
+    pub(super) fn through(route: Route, chain: Chain) -> Self {
+        Self::made(route, chain, "/", usize::MAX, 7)
+    }
+
+    fn made(route: Route, chain: Chain, target: &str, bytes_max: usize, seed: u64) -> Self {
         let (counters, budget) = (Counters::default(), Budget::new(bytes_max));
         let networks = Networks::default();
         let (mut pool, mut rng) = (Pool::default(), SmallRng::seed_from_u64(seed));
@@ -117,7 +122,7 @@ impl World {
         let peer = "127.0.0.1:5000".parse().expect("an address");
         let framing = route.framing.clone();
         let handshake = Handshake::new(SessionId::from(1), peer, target, std::iter::empty());
-        let route = Rc::new(RouteState { route: Arc::new(route), chain: Chain::default() });
+        let route = Rc::new(RouteState { route: Arc::new(route), chain });
         let mut cx = Context {
             now,
             clock: UnixTime::now,
@@ -128,7 +133,8 @@ impl World {
             states: &told,
             networks: &networks,
         };
-        let session = Session::new(&mut cx, route, handshake, Facts::default(), Box::default(), Duration::ZERO);
+        let handles = route.chain.handles();
+        let session = Session::new(&mut cx, route, handshake, Facts::default(), handles, Duration::ZERO);
         Self {
             session,
             counters,
