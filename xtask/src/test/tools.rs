@@ -17,8 +17,12 @@ pub(super) fn folder() -> PathBuf {
 
 /// Python packages, Node modules, and what Debian has.
 pub(super) fn install() {
-    let installs =
-        [("Python packages", python as fn() -> Result<(), String>), ("Node modules", node), ("Mosquitto", mosquitto)];
+    let installs = [
+        ("Python packages", python as fn() -> Result<(), String>),
+        ("Node modules", node),
+        ("Mosquitto", || broker("mosquitto")),
+        ("RabbitMQ", || broker("rabbitmq-server")),
+    ];
     for (what, install) in installs {
         if let Err(why) = install() {
             eprintln!("{what} could not be installed: {why}");
@@ -60,9 +64,9 @@ pub(super) fn chromium() -> Result<PathBuf, String> {
     find().ok_or_else(|| "Debian's chromium is not on PATH".into())
 }
 
-/// An MQTT broker.
-fn mosquitto() -> Result<(), String> {
-    if workspace::on_path("mosquitto").is_some() { Ok(()) } else { debian("mosquitto") }
+/// A broker that tests talk to.
+fn broker(program: &str) -> Result<(), String> {
+    if workspace::on_path(program).is_some() { Ok(()) } else { debian(program) }
 }
 
 /// Installs a package of Debian's if we may.
