@@ -24,7 +24,9 @@ fn good(name: &str) -> (PathBuf, Config) {
 
 #[test]
 fn good_files_and_examples_have_no_mistakes() {
-    for path in files("good").into_iter().chain([examples().join("chat/belay.yaml")]) {
+    for path in
+        files("good").into_iter().chain(["chat", "heartbeat-tcp"].map(|name| examples().join(name).join("belay.yaml")))
+    {
         load(&path).unwrap_or_else(|mistakes| panic!("{mistakes}"));
     }
 }

@@ -9,7 +9,11 @@ use super::*;
 const BEGIN: &str = "<!-- From here on made from the schema: BELAY_BLESS=1 cargo test -p belay config -->\n";
 
 fn page() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("docs/configuration.md")
+    docs().join("configuration.md")
+}
+
+fn docs() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("docs")
 }
 
 #[test]
@@ -21,7 +25,8 @@ fn the_documentation_has_every_option_as_the_schema_has_it() {
 
 #[test]
 fn the_documentation_s_examples_have_no_mistakes() {
-    let text = super::read(&page()) + &super::read(&page().with_file_name("heartbeats.md"));
+    let pages = ["configuration.md", "heartbeats.md", "tcp.md"];
+    let text: String = pages.map(|page| super::read(&docs().join(page))).concat();
     let examples: Vec<&str> =
         text.split("```yaml\n").skip(1).map(|rest| rest.split("```").next().unwrap_or_default()).collect();
     assert!(examples.len() > 8);
