@@ -38,7 +38,7 @@
 //!
 //! One instance serves many sessions of one worker, one call at a time; [`Filter::Session`] is what it keeps of each. A call
 //! never blocks and has a deadline. What must be shared between workers, or survive a trap, belongs to the host:
-//! [`limiter`], [`breaker`], [`store`], and the attributes in [`current`].
+//! [`limiter`], [`breaker`], [`store`], and the attributes in [`current`]. What is to survive a reload alone is [`Stateful`].
 //!
 //! Built for anything but wasm, all of these talk to the fake host of [`testing`], so a filter has ordinary unit tests.
 
@@ -123,10 +123,77 @@ pub trait Filter: Sized + 'static {
     }
 }
 
-/// Makes the component of a crate out of a type that is a [`Filter`]. Once a crate, with `crate-type = ["cdylib"]`.
+/// A [`Filter`] whose state of sessions is carried over when it is reloaded. Exported by `export!(Type, stateful)`.
+///
+/// The next version reads what this one wrote, so it has to know its own:
+///
+/// ```
+/// use belay_filter::{Filter, Handshake, Incoming, Interest, Stateful, Subscription, Verdict, configured};
+///
+/// struct Numbered;
+///
+/// impl Filter for Numbered {
+///     type Config = ();
+///     type Session = u32; // What the client has said so far.
+///
+///     fn configure((): ()) -> configured::Result<Self> { Ok(Self) }
+///     fn subscription(&self) -> Subscription { Subscription::new().to_backend(Interest::Whole) }
+///
+///     fn on_message(&mut self, said: &mut u32, message: Incoming) -> Verdict {
+///         *said += 1;
+///         Verdict::replace(format!("{said}: {}", message.text().unwrap_or_default()))
+///     }
+/// }
+///
+/// impl Stateful for Numbered {
+///     fn snapshot(&self, said: &u32) -> Option<Vec<u8>> { Some(said.to_le_bytes().to_vec()) }
+///
+///     fn restore(&mut self, said: &mut u32, _: Handshake, state: &[u8]) -> Result<(), String> {
+///         *said = u32::from_le_bytes(state.try_into().map_err(|_| "not four bytes")?);
+///         Ok(())
+///     }
+/// }
+/// belay_filter::export!(Numbered, stateful);
+///
+/// # use belay_filter::testing::Bench;
+/// let mut bench = Bench::<Numbered>::start("null").unwrap();
+/// let client = bench.connect(Handshake::to("/chat")).unwrap();
+/// assert_eq!(bench.to_backend(client, "hi"), Verdict::replace("1: hi"));
+/// assert_eq!(bench.reload("null", &Handshake::to("/chat")).unwrap(), []);
+/// assert_eq!(bench.to_backend(client, "hi"), Verdict::replace("2: hi"));
+/// ```
+pub trait Stateful: Filter {
+    /// What is kept of a session, in bytes of the filter's own making, at most 16 KiB; `None` if there is nothing to keep.
+    /// Not within an event: [`current`] knows no session.
+    fn snapshot(&self, session: &Self::Session) -> Option<Vec<u8>>;
+
+    /// Makes a default `session` what another instance's [`snapshot`](Stateful::snapshot) says that it was, within the
+    /// session's next event, in place of [`on_reopen`](Filter::on_reopen). An error is logged; then `on_reopen` is called
+    /// with a default session after all.
+    fn restore(&mut self, session: &mut Self::Session, handshake: Handshake, state: &[u8]) -> Result<(), String>;
+}
+
+/// Makes the component of a crate out of a type that is a [`Filter`]; with `, stateful` behind it, out of one that is
+/// [`Stateful`]. Once a crate, with `crate-type = ["cdylib"]`.
 #[macro_export]
 macro_rules! export {
+    ($filter:ty, stateful) => {
+        $crate::export!($filter, also {
+            impl $crate::wasm::StatefulComponent for Component {
+                fn with_state<R>(act: impl FnOnce(&mut dyn $crate::runner::Carried) -> R) -> R {
+                    RUNNER.with_borrow_mut(|runner| act(runner))
+                }
+            }
+            $crate::wasm::state_bindings::__export_state!(Component with_types_in $crate::wasm::state_bindings);
+        });
+
+        #[cfg(not(target_family = "wasm"))]
+        const _: () = $crate::runner::is_stateful::<$filter>();
+    };
     ($filter:ty) => {
+        $crate::export!($filter, also {});
+    };
+    ($filter:ty, also { $($more:tt)* }) => {
         #[cfg(not(target_family = "wasm"))]
         const _: () = $crate::runner::is_filter::<$filter>();
 
@@ -142,7 +209,8 @@ macro_rules! export {
                     RUNNER.with_borrow_mut(|runner| act(runner))
                 }
             }
-    $crate::wasm::bindings::__export_component!(Component with_types_in $crate::wasm::bindings);
+            $crate::wasm::bindings::__export_component!(Component with_types_in $crate::wasm::bindings);
+            $($more)*
         };
     };
 }

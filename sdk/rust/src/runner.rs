@@ -2,8 +2,8 @@
 //! `wasm` calls it in the proxy, `testing` in unit tests.
 
 use crate::{
-    CloseReason, Direction, Filter, Handshake, Incoming, Reaction, Refusal, Subscription, UpstreamEvent, Verdict,
-    configured,
+    CloseReason, Direction, Filter, Handshake, Incoming, Reaction, Refusal, Stateful, Subscription, UpstreamEvent,
+    Verdict, configured,
 };
 
 /// A filter and its sessions.
@@ -33,8 +33,19 @@ pub trait Events {
     fn on_close(&mut self, session: u32, reason: CloseReason);
 }
 
+/// What can be said to a filter whose state is carried over.
+pub trait Carried {
+    /// See [`Stateful::snapshot`]. None of a session that it does not know.
+    fn snapshot(&mut self, session: u32) -> Option<Vec<u8>>;
+    /// See [`Stateful::restore`].
+    fn restore(&mut self, session: u32, handshake: Handshake, state: &[u8]) -> Result<(), String>;
+}
+
 /// Fails to compile if it is not. Keeps `export!` honest where there is no component to make.
 pub const fn is_filter<F: Filter>() {}
+
+/// The same.
+pub const fn is_stateful<F: Stateful>() {}
 
 impl<F: Filter> Runner<F> {
     /// Without a filter until configured.
@@ -68,6 +79,23 @@ impl<F: Filter> Runner<F> {
 impl<F: Filter> Default for Runner<F> {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+impl<F: Stateful> Carried for Runner<F> {
+    fn snapshot(&mut self, session: u32) -> Option<Vec<u8>> {
+        let session = self.sessions.get(Self::place(session))?.as_ref()?;
+        self.filter.as_ref()?.snapshot(session)
+    }
+
+    fn restore(&mut self, session: u32, handshake: Handshake, state: &[u8]) -> Result<(), String> {
+        self.start(session);
+        let Some((filter, found)) = self.find(session) else { return Err("not configured".to_owned()) };
+        let restored = filter.restore(found, handshake, state);
+        if restored.is_err() {
+            self.start(session);
+        }
+        restored
     }
 }
 

@@ -3,10 +3,13 @@
 
 use bindings::belay::filter as wit;
 use bindings::exports::belay::filter::filter as exported;
+use state_bindings::exports::belay::filter::state;
 
 use crate::{
     CloseReason, Direction, Handshake, Header, Incoming, Interest, Message, MessageKind, Reaction, Refusal,
-    Subscription, UpstreamEvent, Verdict, runner::Events, subscription::Wanted,
+    Subscription, UpstreamEvent, Verdict,
+    runner::{Carried, Events},
+    subscription::Wanted,
 };
 
 #[expect(missing_docs, clippy::all, reason = "generated; documented in the WIT")]
@@ -20,10 +23,38 @@ pub mod bindings {
     });
 }
 
+#[expect(missing_docs, clippy::all, reason = "generated; documented in the WIT")]
+#[allow(unsafe_code, reason = "the canonical ABI is raw memory; all of it is generated")]
+pub mod state_bindings {
+    wit_bindgen::generate!({
+        inline: "package belay:sdk; world state-of-a-filter { export belay:filter/state@0.1.0; }",
+        path: "../wit",
+        with: { "belay:filter/types@0.1.0": super::bindings::belay::filter::types },
+        pub_export_macro: true,
+        export_macro_name: "__export_state",
+    });
+}
+
 /// Where a crate keeps the one filter of its component; made by `export!`.
 pub trait Component {
     /// Lends it out for one call. The host makes no call from within another.
     fn with<R>(act: impl FnOnce(&mut dyn Events) -> R) -> R;
+}
+
+/// The same, of a filter whose state is carried over.
+pub trait StatefulComponent {
+    /// See [`Component::with`].
+    fn with_state<R>(act: impl FnOnce(&mut dyn Carried) -> R) -> R;
+}
+
+impl<C: StatefulComponent> state::Guest for C {
+    fn snapshot(session: u32) -> Option<Vec<u8>> {
+        C::with_state(|filter| filter.snapshot(session))
+    }
+
+    fn restore(session: u32, handshake: wit::types::Handshake, state: Vec<u8>) -> Result<(), String> {
+        C::with_state(|filter| filter.restore(session, handshake.into(), &state))
+    }
 }
 
 impl<C: Component> exported::Guest for C {

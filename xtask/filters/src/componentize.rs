@@ -7,6 +7,8 @@ use wit_component::{ComponentEncoder, DecodedWasm};
 const OURS: &str = "belay:filter/";
 /// What must be exported, whatever the version.
 const EXPORT: &str = "belay:filter/filter@";
+/// What may be.
+const STATE: &str = "belay:filter/state@";
 
 /// Validated.
 pub(crate) fn componentize(module: &[u8]) -> Result<Vec<u8>, String> {
@@ -25,8 +27,10 @@ pub(crate) fn componentize(module: &[u8]) -> Result<Vec<u8>, String> {
         }
     }
     let exports: Vec<String> = world.exports.keys().map(|key| resolve.name_world_key(key)).collect();
-    match &exports[..] {
-        [only] if only.starts_with(EXPORT) => Ok(component),
-        _ => Err(format!("it should export {EXPORT}… and nothing else, but exports {exports:?}")),
+    let known = |export: &String| export.starts_with(EXPORT) || export.starts_with(STATE);
+    if exports.iter().any(|export| export.starts_with(EXPORT)) && exports.iter().all(known) {
+        Ok(component)
+    } else {
+        Err(format!("it should export {EXPORT}…, perhaps {STATE}…, and nothing else, but exports {exports:?}"))
     }
 }

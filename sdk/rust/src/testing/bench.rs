@@ -7,8 +7,8 @@ use super::bench_host::{Facts, Phase, renew, with};
 use crate::subscription::Wanted;
 use crate::{
     CloseReason, Direction, Filter, Handshake, Incoming, Interest, Message, MessageKind, Reaction, Refusal,
-    Subscription, UpstreamEvent, Verdict, configured,
-    runner::{Events, Runner},
+    Stateful, Subscription, UpstreamEvent, Verdict, configured,
+    runner::{Carried, Events, Runner},
 };
 
 /// A filter at work, as one worker has it.
@@ -80,6 +80,30 @@ impl<F: Filter> Bench<F> {
         if self.subscription.handshake == Wanted::Yes {
             self.within(session, |runner| runner.on_reopen(session, handshake));
         }
+    }
+
+    /// A reload: an instance with this config takes this one's place, and carries over what is kept of each session. Gives
+    /// the sessions whose state it did not accept, with what it said; they were opened again.
+    pub fn reload(&mut self, config: &str, handshake: &Handshake) -> configured::Result<Vec<(u32, String)>>
+    where
+        F: Stateful,
+    {
+        let mut next = Self::start_beside(config)?;
+        let mut refused = Vec::new();
+        for &session in &self.sessions {
+            let Some(state) = self.runner.snapshot(session) else {
+                next.reopen(session, handshake.clone());
+                continue;
+            };
+            next.sessions.insert(session);
+            let restored = next.within(session, |runner| runner.restore(session, handshake.clone(), &state));
+            if let Err(complaint) = restored {
+                next.reopen(session, handshake.clone());
+                refused.push((session, complaint));
+            }
+        }
+        *self = next;
+        Ok(refused)
     }
 
     /// The client says this text.
