@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 mod common;
+#[path = "heartbeats/probing.rs"]
+mod probing;
 
 use common::backend::Backend;
 use common::belay::Belay;

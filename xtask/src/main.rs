@@ -6,6 +6,7 @@ mod bench;
 mod child;
 mod demo;
 mod filters;
+mod simulate;
 mod test;
 mod workspace;
 
@@ -20,6 +21,7 @@ usage: cargo xtask <task>
 tasks:
   demo      build Belay and a small chat, start both, and say what to open (--help: its options)
   bench     measure Belay beside its peers (--help: how)
+  simulate  compare ways to find dead clients, in virtual time (simulate heartbeats --help: how)
   test      run every test there is (--help: one step alone)
   filters   build the filters that ship with Belay (--help: its options)
 ";
@@ -34,6 +36,7 @@ fn main() -> ExitCode {
         }
         "bench" => bench::run(arguments),
         "demo" => demo::run(lexopt::Parser::from_args(arguments)),
+        "simulate" => simulate::run(arguments),
         "test" => test::run(lexopt::Parser::from_args(arguments)),
         "filters" => filters::run(arguments),
         child::TASK => child::become_program(arguments),

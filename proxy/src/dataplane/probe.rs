@@ -7,6 +7,8 @@ mod learned;
 mod network;
 mod networks;
 mod prober;
+#[cfg(test)]
+mod tests;
 
 use std::net::IpAddr;
 use std::time::Duration;

@@ -14,10 +14,6 @@ pub struct Estimate {
     loss: u16,
 }
 
-/// Before the first answer. RFC 6298 has 1 s; a phone may have to wake its radio first, which takes up to 2 s.
-const INITIAL_TIMEOUT: Duration = Duration::from_secs(2);
-/// RFC 6298, section 2.4: less does not pay, as a timeout that comes too soon costs more than one that comes late.
-const TIMEOUT_MIN: Duration = Duration::from_secs(1);
 /// The weight of the last probe in the average of loss.
 const LOSS_WEIGHT: u16 = 16;
 
@@ -55,10 +51,8 @@ impl Estimate {
         f32::from(self.loss) / f32::from(u16::MAX)
     }
 
-    /// How long to wait for an answer before asking again: RFC 6298's RTO, at most `max`.
-    pub fn timeout(&self, max: Duration) -> Duration {
-        let measured = Duration::from_micros(u64::from(self.srtt) + 4 * u64::from(self.rttvar));
-        let timeout = if self.srtt == 0 { INITIAL_TIMEOUT } else { measured.max(TIMEOUT_MIN) };
-        timeout.min(max)
+    /// RFC 6298's RTO, once there was an answer: how long an answer may take without anything being wrong.
+    pub fn timeout(&self) -> Option<Duration> {
+        self.rtt().map(|rtt| rtt + Duration::from_micros(4 * u64::from(self.rttvar)))
     }
 }

@@ -94,8 +94,10 @@ const MISS_CHANCE_MAX: f64 = 0.5;
 /// The step up while nothing was too long, and the ratio of bad to good at which looking closer no longer pays.
 const STRIDE: f64 = 2.0;
 const CLOSE_ENOUGH: f64 = 1.15;
-/// From settling to trying again.
-const RETRY_AFTER: Duration = Duration::from_secs(24 * 3_600);
+/// Kept from what stood its test once it is known what does not: on its way a silence may become longer.
+const MARGIN: f64 = 1.0 / 16.0;
+/// From settling to trying again, which costs a network of one client two connections if nothing has changed.
+const RETRY_AFTER: Duration = Duration::from_secs(3 * 24 * 3_600);
 /// One session in so many explores, at most so many at a time.
 const SESSIONS_PER_EXPLORER: usize = 16;
 const EXPLORERS_MAX: usize = 16;
@@ -125,7 +127,11 @@ impl Network {
 
     /// The silence after which its clients are to be asked.
     pub fn interval(&self, bounds: Bounds) -> Duration {
-        self.good.clamp(bounds.min, bounds.max.max(bounds.min))
+        let safe = match self.search {
+            Search::Climbing | Search::Between { .. } => self.good,
+            Search::Settled { .. } | Search::Retrying { .. } => self.good.mul_f64(1.0 - MARGIN),
+        };
+        safe.clamp(bounds.min, bounds.max.max(bounds.min))
     }
 
     /// The silence that is being tried.
@@ -242,7 +248,7 @@ impl Network {
 
     // Climbing | Between => (Between | Settled), Retrying => Settled
     fn reject(&mut self, now: Instant, bounds: Bounds, candidate: Duration) {
-        self.good = self.interval(bounds);
+        self.good = self.good.max(bounds.min);
         self.search = match self.search {
             Search::Retrying { .. } => Search::Settled { bad: candidate, retry: now + RETRY_AFTER },
             _ => between(now, self.good, candidate),

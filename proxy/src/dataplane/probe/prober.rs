@@ -61,11 +61,22 @@ pub enum Try {
 struct Millis(u32);
 
 /// An adaptive probe asks so often before it gives a client up, each time for twice as long (RFC 6298, section 5.5).
-const TRIES: u8 = 3;
+const TRIES: u8 = 2;
 /// The sum of these timeouts, in units of the first.
 const TIMEOUTS: u32 = (1 << TRIES) - 1;
-/// All tries together end by then, however slowly a client answers.
+/// All tries together take so many of the timeouts that RFC 6298 has for a packet: a question goes over TCP, which needs some
+/// of them to bring a lost packet there after all.
+const PATIENCE_TIMEOUTS: u32 = 8;
+/// Before anything is known.
+const PATIENCE_UNKNOWN: Duration = Duration::from_secs(9);
+/// However fast a client has been.
+const PATIENCE_MIN: Duration = Duration::from_millis(4_500);
+/// However slowly it answers.
 const PATIENCE_MAX: Duration = Duration::from_secs(30);
+/// And no more than this part of the time to detect in: what is spent on patience cannot be spent on silence.
+const PATIENCE_SHARE: u32 = 4;
+/// The published rule says when to ask, and nothing of timeouts.
+const RULE_PATIENCE: Duration = Duration::from_secs(10);
 /// An answer to a number older than this is none.
 const ANSWER_AGE_MAX: Duration = Duration::from_secs(120);
 /// A loss above this is much, to [`LossAware`].
@@ -220,15 +231,16 @@ impl Prober {
     fn timeout(&self, policy: &Probe, tries: u8) -> Duration {
         match policy {
             Probe::Fixed(fixed) => fixed.timeout,
-            Probe::LossAware(_) => self.estimate.timeout(PATIENCE_MAX / TIMEOUTS) * (1 << tries),
+            Probe::LossAware(_) => RULE_PATIENCE / TIMEOUTS * (1 << tries),
             Probe::Adaptive(adaptive) => self.patience(adaptive) / TIMEOUTS * (1 << tries),
         }
     }
 
     /// The longest from the first try to giving up.
     fn patience(&self, adaptive: &Adaptive) -> Duration {
-        let most = adaptive.detect_within.saturating_sub(adaptive.min).min(PATIENCE_MAX);
-        self.estimate.timeout(most / TIMEOUTS) * TIMEOUTS
+        let most = (adaptive.detect_within / PATIENCE_SHARE).min(PATIENCE_MAX);
+        let patience = self.estimate.timeout().map_or(PATIENCE_UNKNOWN, |timeout| timeout * PATIENCE_TIMEOUTS);
+        patience.clamp(PATIENCE_MIN.min(most), most)
     }
 
     fn bounds(&self, adaptive: &Adaptive) -> Bounds {
