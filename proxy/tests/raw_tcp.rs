@@ -182,6 +182,44 @@ async fn requests_and_raw_clients_each_find_their_own_backend() {
     assert_eq!(Line::accept(&web).await.line().await, "GET /x HTTP/1.1\r");
 }
 
+const LIMITED: &str = "\
+filters:
+  limit: { use: rate-limit, config: { per: session, rate: 1/h, burst: 1, exceeded: { reply: REPLY } } }
+  token: { use: auth-jwt, config: { keys: [{ secret: known-to-everybody-who-reads-this }] } }
+";
+
+#[tokio::test]
+async fn filters_see_messages_and_answer_in_the_framers_form() {
+    let filtered = format!("    filters: [limit]\n{}", LIMITED.replace("REPLY", "slower"));
+    let (belay, _listener, mut client, mut backend) = pair("lines", &filtered).await;
+    client.send(b"one\ntwo\n").await;
+    assert_eq!(backend.line().await, "one");
+    assert_eq!(client.line().await, "slower");
+    backend.say("hi").await;
+    assert_eq!(client.line().await, "hi");
+    assert_balanced(&belay.metrics().await);
+}
+
+#[tokio::test]
+async fn a_filters_message_that_does_not_fit_ends_the_session_and_corrupts_nothing() {
+    let filtered = format!("    filters: [limit]\n{}", LIMITED.replace("REPLY", "\"two\\nlines\""));
+    let (belay, _listener, mut client, mut backend) = pair("lines", &filtered).await;
+    client.send(b"one\ntwo\n").await;
+    assert_eq!(client.rest().await, "");
+    assert_eq!(backend.rest().await, "one\n");
+    assert!(belay.log().contains("does not fit the listener's framer"), "{}", belay.log());
+}
+
+#[tokio::test]
+async fn a_client_that_a_filter_refuses_is_closed_and_its_backend_hears_nothing() {
+    let listener = listen(ports::free());
+    let filtered = format!("    filters: [token]\n{LIMITED}");
+    let belay = in_front_of("lines", listener.local_addr().unwrap(), &filtered).await;
+    assert_eq!(Line::connect(belay.address).await.rest().await, "");
+    let metrics = belay.metrics().await;
+    assert_eq!((metrics["belay_handshakes_refused_total{by=\"belay\"}"], metrics["belay_dials_total"]), (1.0, 0.0));
+}
+
 /// Each says numbers and hears them back, while connections to the backend are cut and the whole backend goes away.
 #[tokio::test]
 async fn the_books_balance_while_backends_die() {

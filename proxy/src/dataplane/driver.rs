@@ -229,7 +229,7 @@ impl Driver {
             (UpstreamWish::Drop, Upstream::Open(_) | Upstream::Dialling { .. }) => {
                 self.say_farewell();
                 self.upstream = Upstream::Away;
-                if self.session.is_holding() {
+                if self.session.awaits_backend() {
                     self.worker.await_backend(&self.session.route().route.backend.authority, key);
                 }
             }

@@ -393,6 +393,12 @@ impl Session {
         matches!(self.core.state, State::Closed)
     }
 
+    /// Whether it wants to hear when others find its backend back. Not if its own last upstream fell as soon as it stood: of a
+    /// backend that takes connections and closes them, a whole crowd would hear each time.
+    pub fn awaits_backend(&self) -> bool {
+        matches!(&self.core.state, State::Holding(holding) if holding.redial == holding::Redial::Waiting)
+    }
+
     /// Whether it waits for an upstream.
     pub fn is_holding(&self) -> bool {
         matches!(self.core.state, State::Holding(_))

@@ -56,7 +56,7 @@ impl Framer {
             return stomp::find_end(bytes, scan);
         }
         match *scan {
-            Scan::EndsAt(end) => return Ok(Some(end)),
+            Scan::EndsAt(end) => Ok(Some(end)),
             Scan::From(from) | Scan::BodyFrom(from) => {
                 let end = match self {
                     Self::Lines => memchr::memchr(b'\n', &bytes[from..]).map(|at| from + at + 1),
