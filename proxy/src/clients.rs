@@ -39,7 +39,8 @@ pub struct Settings {
     pub attribute: Box<str>,
     /// A client that is gone is `reconnecting` for so long, then `disconnected`. Default 30 s.
     pub grace: Duration,
-    /// Identities that are remembered. Default 100,000, some 30 MB. Of those that are disconnected, the one that has been so
+    /// Identities that are remembered. Default 100,000, some 30 MB if they are as short as names are; an attribute has at
+    /// most 4 KiB. Of those that are disconnected, the one that has been so
     /// longest makes room; a new one that finds no room is not followed, and counted.
     pub entries_max: usize,
 }
