@@ -7,6 +7,7 @@ use common::backend::Backend;
 use common::belay::{Belay, http_get, route_to};
 use common::client;
 use common::otlp::{Collector, Received, named};
+use common::raw;
 use futures_util::SinkExt;
 
 const CLIENT_TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
@@ -100,4 +101,26 @@ async fn plain_requests_are_traced_and_an_away_backend_is_an_error() {
     assert_eq!(connect.field("status")["code"], "error");
     assert_eq!(server.attribute("http.response.status_code"), 502);
     assert_eq!(server.attribute("belay.session.id"), &serde_json::Value::Null);
+}
+
+#[tokio::test]
+async fn a_raw_connection_is_the_root_of_its_sessions_trace() {
+    let Some(collector) = Collector::start("a_raw_connection_is_traced", "http") else { return };
+    let listener = raw::listen(common::ports::free());
+    let extra = format!("telemetry:\n  otlp: {{ endpoint: '{}', protocol: http }}\n", collector.endpoint());
+    let mut belay = raw::in_front_of("lines", listener.local_addr().unwrap(), &extra).await;
+    let mut client = raw::Line::connect(belay.address).await;
+    client.say("hello").await;
+    assert_eq!(raw::Line::accept(&listener).await.line().await, "hello");
+    client.end().await;
+    client.rest().await;
+    belay.terminate();
+    assert!(belay.ended().await.success());
+    let spans = collector.spans(2);
+    let (server, connect) = (named(&spans, "TCP raw"), named(&spans, "connect raw"));
+    assert!(connect.is_child_of(server));
+    assert_eq!(server.text("parent_span_id"), "");
+    assert_eq!(server.attribute("network.transport"), "tcp");
+    assert_eq!(server.attribute("belay.session.id"), connect.attribute("belay.session.id"));
+    assert_eq!(server.attribute("error.type"), &serde_json::Value::Null);
 }
