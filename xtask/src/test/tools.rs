@@ -20,8 +20,10 @@ pub(super) fn install() {
     let installs = [
         ("Python packages", python as fn() -> Result<(), String>),
         ("Node modules", node),
-        ("Mosquitto", || broker("mosquitto")),
-        ("RabbitMQ", || broker("rabbitmq-server")),
+        ("Mosquitto", || program("mosquitto", "mosquitto")),
+        ("RabbitMQ", || program("rabbitmq-server", "rabbitmq-server")),
+        ("Go", || program("go", "golang-go")),
+        ("netcat", || program("nc", "netcat-openbsd")),
     ];
     for (what, install) in installs {
         if let Err(why) = install() {
@@ -64,9 +66,9 @@ pub(super) fn chromium() -> Result<PathBuf, String> {
     find().ok_or_else(|| "Debian's chromium is not on PATH".into())
 }
 
-/// A broker that tests talk to.
-fn broker(program: &str) -> Result<(), String> {
-    if workspace::on_path(program).is_some() { Ok(()) } else { debian(program) }
+/// A program that tests run, and the package that has it.
+fn program(name: &str, package: &str) -> Result<(), String> {
+    if workspace::on_path(name).is_some() { Ok(()) } else { debian(package) }
 }
 
 /// Installs a package of Debian's if we may.
