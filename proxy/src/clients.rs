@@ -6,6 +6,7 @@ mod arrivals;
 mod identities;
 mod mailbox;
 mod metrics;
+mod presence;
 mod query;
 mod roster;
 mod storm;
@@ -27,8 +28,8 @@ use crate::dataplane::route::Dataplane;
 use crate::dataplane::state::{StateChange, StateSink};
 use crate::report::Reporter;
 
-pub use self::identities::{ClientChange, ClientReason, Presence, Standing, Survivor};
 pub(crate) use self::metrics::FAMILIES;
+pub use self::presence::{ClientChange, ClientReason, Presence, Standing, Survivor};
 pub use self::roster::{Happening, SessionChange, Survivors};
 
 /// How clients are told apart.

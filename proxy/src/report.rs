@@ -5,6 +5,7 @@
 mod deliver;
 mod event;
 mod journal;
+mod loss;
 mod metrics;
 mod outbox;
 mod post;

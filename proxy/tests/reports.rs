@@ -4,6 +4,7 @@
 
 mod common;
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -18,7 +19,7 @@ use common::client::{self, Client};
 use common::process::EchoProcess;
 use common::webhook::{Behaviour, Endpoint, SECRET, words};
 use common::{PATIENCE, ports, scratch, soon, tools};
-use futures_util::SinkExt;
+use futures_util::{SinkExt, StreamExt};
 use hmac::{Hmac, Mac};
 use serde_json::{Value, json};
 use sha2::Sha256;
@@ -292,6 +293,63 @@ async fn a_belay_that_is_killed_is_told_of_by_the_next_and_nothing_is_lost() {
     let metrics = second.metrics().await;
     assert_eq!(metrics["belay_report_journal_entries"], 2.0, "alice and her session");
     drop(second);
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+#[tokio::test]
+async fn killed_at_any_moment_belay_tells_the_end_of_every_session_whose_beginning_it_told() {
+    let (echo, address, folder) = (Echo::start().await, ports::free(), scratch("spool"));
+    let unwell = [Behaviour::DieMidAnswer, Behaviour::Answer(503, None), Behaviour::Slow(Duration::from_millis(90))];
+    let mut endpoint = Endpoint::start_at(address, &unwell.repeat(10)).await;
+    let report = spool(&folder, "  events: [client, session]").replace("every: 20ms", "every: 5ms, events: 7");
+    let yaml = yaml(echo.address, address, &report, "clients: { grace: 50ms }");
+    for life in 0..6 {
+        let mut belay = start(&yaml).await;
+        let to = belay.address;
+        let crowd: Vec<_> = (0..8)
+            .map(|who| {
+                let header = format!("Authorization: Bearer {}\r\n", token(&format!("client-{who}")));
+                tokio::spawn(async move {
+                    loop {
+                        // Until Belay is killed, in the middle of whatever it is doing.
+                        let Ok((Some(mut client), _)) = client::open(to, "/known", &header).await else { return };
+                        let _ = client.send("hello".into()).await;
+                        if client.next().await.is_none_or(|answer| answer.is_err()) {
+                            return;
+                        }
+                    }
+                })
+            })
+            .collect();
+        tokio::time::sleep(Duration::from_millis(150 + 37 * life)).await;
+        if life == 5 {
+            belay.terminate();
+            assert!(belay.ended().await.success());
+        }
+        drop(belay);
+        for client in crowd {
+            client.await.unwrap();
+        }
+    }
+    let (mut seen, mut open) = (BTreeMap::new(), BTreeMap::new());
+    let mut told = Vec::new();
+    while let Some(request) = endpoint.request_that_came() {
+        told.extend(request.events);
+    }
+    for event in told {
+        let id = event["id"].as_str().unwrap().to_owned();
+        let first = seen.entry(id).or_insert_with(|| event.clone());
+        assert_eq!(*first, event, "what is told again is told as before");
+    }
+    let mut events: Vec<_> = seen.into_values().collect();
+    events.sort_by_key(|event| event["sequence"].as_str().unwrap().to_owned());
+    for event in &events {
+        let who = event["subject"].as_str().unwrap().to_owned();
+        open.insert(who, event["data"]["state"].as_str().unwrap().to_owned());
+    }
+    assert!(open.len() > 100, "{} sessions and clients", open.len());
+    let left: Vec<_> = open.iter().filter(|(_, state)| *state != "disconnected").collect();
+    assert!(left.is_empty(), "told to come, and not to go: {left:#?}");
     std::fs::remove_dir_all(folder).unwrap();
 }
 

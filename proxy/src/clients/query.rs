@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::Shared;
-use super::identities::Standing;
+use super::presence::Standing;
 use super::roster::Stage;
 use crate::dataplane::route::parameter;
 use crate::report::rfc3339;

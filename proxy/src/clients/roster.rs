@@ -7,8 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Settings;
-use super::identities::{Census, ClientChange, ClientReason, Identities, Joined, Standing, Survivor};
+use super::identities::{Census, Identities, Joined};
 use super::mailbox::Note;
+use super::presence::{ClientChange, ClientReason, Standing, Survivor};
 use crate::dataplane::state::{Ended, SessionState};
 use crate::id::SessionId;
 use crate::time::Instant;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
-use super::identities::{Identities, Joined, Survivor};
+use super::identities::{Identities, Joined};
 use super::mailbox::Note;
 use super::roster::{Roster, Stage};
 use super::*;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::Shared;
-use super::outbox::Loss;
+use super::loss::Loss;
 use crate::admin::{Family, Source};
 
 /// What is told of reports.

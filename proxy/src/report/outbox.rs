@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use super::event::{Draft, Stamp, session_data};
 use super::journal::{Journal, Key};
+use super::loss::{Counts, Grumbles, Loss};
 use super::spool::Spool;
 use super::{Keep, Settings, StartError, Topics};
 use crate::clients::{ClientReason, Happening, Presence, Survivor, Survivors};
@@ -24,53 +25,12 @@ pub(super) struct Outbox {
     untold: [u64; Loss::ALL.len()],
     /// Counts over all time.
     pub(super) counts: Counts,
+    grumbles: Grumbles,
 }
 
 enum Kept {
     Memory { events: VecDeque<String>, events_max: usize, in_hand: usize, notice: Option<String> },
     Disk { spool: Spool, journal: Journal },
-}
-
-/// What became of events.
-#[derive(Clone, Copy, Default, Debug)]
-pub(super) struct Counts {
-    pub(super) delivered: u64,
-    pub(super) lost: [u64; Loss::ALL.len()],
-    /// Requests that failed and were, or will be, made again.
-    pub(super) retries: u64,
-}
-
-/// Why an event is not told.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Loss {
-    /// As many wait as may.
-    Full,
-    /// The endpoint refused its batch again and again.
-    Refused,
-    /// The disk did not take it, or give it.
-    Disk,
-    /// A file of the spool is damaged.
-    Damaged,
-    /// It came faster than it could be followed, and was merged into a later one.
-    Merged,
-    /// The process went away first.
-    Shutdown,
-}
-
-impl Loss {
-    pub(super) const ALL: [Self; 6] =
-        [Self::Full, Self::Refused, Self::Disk, Self::Damaged, Self::Merged, Self::Shutdown];
-
-    pub(super) fn label(self) -> &'static str {
-        match self {
-            Self::Full => "full",
-            Self::Refused => "refused",
-            Self::Disk => "disk",
-            Self::Damaged => "damaged",
-            Self::Merged => "merged",
-            Self::Shutdown => "shutdown",
-        }
-    }
 }
 
 /// Events that are in the deliverer's hands.
@@ -93,6 +53,7 @@ impl Outbox {
             kept: Kept::Memory { events: VecDeque::new(), events_max: 0, in_hand: 0, notice: None },
             untold: [0; Loss::ALL.len()],
             counts: Counts::default(),
+            grumbles: Grumbles::default(),
         };
         let Keep::Spool { folder, bytes_max } = &settings.keep else {
             if let (Keep::Memory { events_max: wanted }, Kept::Memory { events_max, .. }) =
@@ -165,6 +126,7 @@ impl Outbox {
     fn note(&mut self, changes: Vec<(Key, Option<String>)>) {
         if let (Kept::Disk { journal, .. }, false) = (&mut self.kept, changes.is_empty())
             && let Err(error) = journal.note(changes)
+            && self.grumbles.may("journal", Instant::now())
         {
             tracing::warn!(%error, "the spool's journal cannot be written: were this process to die now, not all would be told");
         }
@@ -183,7 +145,7 @@ impl Outbox {
                 Kept::Disk { spool, .. } => match spool.append(&stamped) {
                     Ok(dropped) => self.lose(Loss::Full, dropped),
                     Err(error) => {
-                        if self.counts.lost[Loss::Disk as usize] == 0 {
+                        if self.grumbles.may("spool", Instant::now()) {
                             tracing::warn!(%error, "the spool takes no events");
                         }
                         self.lose(Loss::Disk, stamped.len() as u64);
@@ -193,12 +155,12 @@ impl Outbox {
         }
     }
 
-    /// Counts them; the next batch tells of it. One line in the log for each time that it begins.
+    /// Counts them; the next batch tells of it.
     pub(super) fn lose(&mut self, loss: Loss, events: u64) {
         if events == 0 {
             return;
         }
-        if self.untold[loss as usize] == 0 {
+        if self.grumbles.may(loss.label(), Instant::now()) {
             tracing::warn!(reason = loss.label(), "events of clients are being lost; a later event will tell how many");
         }
         self.untold[loss as usize] += events;

@@ -10,7 +10,8 @@ use rand::{Rng, SeedableRng};
 use serde_json::Value;
 
 use super::journal::{Journal, Key};
-use super::outbox::{Loss, Outbox};
+use super::loss::Loss;
+use super::outbox::Outbox;
 use super::spool::Spool;
 use super::*;
 use crate::clients::{ClientChange, ClientReason, Presence, SessionChange, Standing};

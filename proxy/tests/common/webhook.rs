@@ -91,6 +91,11 @@ impl Endpoint {
         soon("a report", self.requests.recv()).await.unwrap()
     }
 
+    /// The next request, if one has come.
+    pub fn request_that_came(&mut self) -> Option<Delivery> {
+        self.requests.try_recv().ok()
+    }
+
     /// The next event of a batch that was taken.
     pub async fn event(&mut self) -> Value {
         loop {

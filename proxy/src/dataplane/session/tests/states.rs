@@ -91,3 +91,15 @@ fn a_session_that_is_told_to_go_drains_first() {
     world.backend_closes(1001, "");
     assert_eq!(world.ended(), Some(EndReason::Drained));
 }
+
+#[test]
+fn a_name_that_comes_late_is_told_once() {
+    let mut world = World::new(policy());
+    let facts = world.session.core.facts.inner_mut();
+    facts.attributes.push(("user".into(), "alice".into()));
+    // As the host does when a filter sets an attribute.
+    facts.renamed = true;
+    world.client_says("I am alice");
+    world.client_says("and still am");
+    assert_eq!(world.states(), [SessionState::Connected, SessionState::Connected]);
+}
