@@ -35,8 +35,9 @@ pub(super) struct File {
     #[schemars(length(min = 1))]
     pub(super) listeners: Vec<Listener>,
     /// Which requests go where, and how their sessions are treated. Of the routes that match, the one is taken that says most
-    /// about the request: first by its host, then by its path (an exact one before a prefix, a longer prefix before a
-    /// shorter one), then by how many headers and query parameters it asks for; of equals, the first.
+    /// about the request: first by whether it names the listener, then by its host, then by its path (an exact one before a
+    /// prefix, a longer prefix before a shorter one), then by how many headers and query parameters it asks for; of equals,
+    /// the first.
     #[schemars(length(min = 1))]
     pub(super) routes: Vec<Route>,
     /// Filters by the name that routes give them. Each is either `use`, one that ships with Belay, or `wasm`, a file.

@@ -37,7 +37,7 @@ pub(in crate::config) struct Hold {
     ///
     /// Raise it for clients that send much while they wait; `limits.held_bytes` bounds all sessions together.
     pub(in crate::config) buffer: Size,
-    /// When to connect to the backend again.
+    /// When to connect to the backend again. One that is lost again within a second counts as not found.
     pub(in crate::config) redial: Redial,
     /// Close codes of the backend after which the session is held; any other ends it with the same code. 1006 stands for a
     /// connection that ended without a close frame.

@@ -215,3 +215,19 @@ fn a_path_with_dot_segments_takes_no_route() {
         assert!(!has_dot_segments(plain), "{plain}");
     }
 }
+
+#[test]
+fn a_route_that_names_the_listener_goes_first_and_is_for_no_other() {
+    let inner = |path| Match { listener: Some("inner".into()), path, ..Match::default() };
+    let routes = routes([
+        ("chat", path(PathMatch::Exact("/chat".into()))),
+        ("inner", inner(PathMatch::Any)),
+        ("inner chat", inner(PathMatch::Prefix("/chat".into()))),
+    ]);
+    let taken =
+        |listener, path| routes.find(listener, None, path, None, &HeaderMap::new()).map_or("-", |route| &*route.name);
+    assert_eq!(taken(Some("inner"), "/chat"), "inner chat");
+    assert_eq!(taken(Some("inner"), "/other"), "inner");
+    assert_eq!(taken(Some("outer"), "/chat"), "chat");
+    assert_eq!(taken(None, "/other"), "-");
+}
