@@ -101,7 +101,7 @@ impl Framer {
     }
 
     /// TCP knows no kinds: text is what can be read as text, where a message may be text at all.
-    fn kind(&self, message: &[u8]) -> MessageKind {
+    pub fn kind(&self, message: &[u8]) -> MessageKind {
         let may_be_text = match self {
             Self::Lines | Self::Delimiter(_) | Self::Stomp => true,
             Self::Length(field) => field.is_taken_away(),

@@ -7,6 +7,7 @@ use crate::config::path::Path;
 use crate::config::scalar::BackendScheme;
 use crate::config::{nearest, wire};
 use crate::dataplane::codec::{Framer, Framing};
+use crate::dataplane::message::MessageKind;
 
 impl Convert<'_> {
     pub(super) fn every_raw_door_has_a_route(&mut self, routes: &[wire::Route], doors: &[Door], path: &Path) {
@@ -52,6 +53,7 @@ impl Convert<'_> {
             if let wire::HoldOrOff::Hold(hold) = &route.hold {
                 self.raw_hold(hold, framer, &path.key("hold"));
             }
+            self.raw_heartbeats(&route.heartbeat.answer, framer, &path.key("heartbeat").key("answer"));
             if let wire::ProbeOrOff::Probe(probe) = &route.heartbeat.probe
                 && let Some(message) = &probe.message
             {
@@ -130,10 +132,47 @@ impl Convert<'_> {
         }
     }
 
-    /// What clients are told must be a message to them.
+    fn raw_heartbeats(&mut self, answers: &[wire::Answer], framer: &Framer, path: &Path) {
+        for (index, answer) in answers.iter().enumerate() {
+            let path = path.item(index);
+            let (name, needed) = match answer {
+                wire::Answer::EngineIo => {
+                    let help = "for its clients make an HTTP listener and a ws:// backend".to_owned();
+                    self.note(&path, "Engine.IO does not come over raw TCP".to_owned(), Some(help));
+                    continue;
+                }
+                wire::Answer::Text(text) => {
+                    self.raw_text(text, framer, &path.key("text"));
+                    continue;
+                }
+                wire::Answer::Mqtt => ("mqtt", Framer::Mqtt),
+                wire::Answer::Stomp => ("stomp", Framer::Stomp),
+                wire::Answer::Websocket | wire::Answer::Binary(_) | wire::Answer::Json(_) | wire::Answer::Packet(_) => {
+                    continue;
+                }
+            };
+            if *framer != needed {
+                let help = format!("write framer: {name} at the listener");
+                self.note(&path, format!("'{name}' needs a listener that cuts its stream so"), Some(help));
+            }
+        }
+    }
+
+    fn raw_text(&mut self, text: &wire::TextHeartbeat, framer: &Framer, path: &Path) {
+        let Some(ping) = &text.ping else { return };
+        if framer.kind(ping.as_bytes()) == MessageKind::Binary {
+            let help = "write it as 'binary', in hexadecimal digits".to_owned();
+            self.note(path, "the messages of this listener are never text".to_owned(), Some(help));
+        } else {
+            self.fits(ping, framer, &path.key("ping"));
+            self.fits(&text.pong, framer, &path.key("pong"));
+        }
+    }
+
+    /// What is said must be one message to who hears it.
     fn fits(&mut self, message: &str, framer: &Framer, path: &Path) {
         if !framer.fits(message.as_bytes()) {
-            let help = "clients would take it for something else: write a message as the framer has it".to_owned();
+            let help = "it would be taken for something else: write one message, as the framer has it".to_owned();
             self.note(path, "this message does not fit the listener's framer".to_owned(), Some(help));
         }
     }
