@@ -68,8 +68,9 @@ async fn who_comes_and_goes_is_known_whatever_dies_meanwhile() {
     let _alice = client::connect(belay.address, &target).await;
     assert_eq!(second.next().await, "alice is connected; there: 1");
     drop(belay);
-    let _belay = start().await;
+    let belay = start().await;
     assert_eq!(second.next().await, "alice is reconnecting (proxy_died); there: 0");
     assert_eq!(second.next().await, "alice is disconnected (proxy_died); there: 0");
+    drop(belay);
     std::fs::remove_dir_all(folder).unwrap();
 }
