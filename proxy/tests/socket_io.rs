@@ -9,9 +9,9 @@ mod common;
 mod peers;
 
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use common::belay::Belay;
+use common::belay::{self, Belay};
 use common::puppet::Puppet;
 use common::{ports, soon};
 use peers::{Pace, Packets, Transports, Version, count};
@@ -43,7 +43,8 @@ impl Scene {
     ) -> Option<Self> {
         let address = ports::free();
         let mut server = version.server(test, address, pace).await?;
-        let belay = Belay::in_front_of(address, route).await;
+        // What one worker overhears of polling another does not know.
+        let belay = Belay::start(&format!("{}workers: 1\n", belay::route_to(address, route))).await;
         let url = format!("http://{}", belay.address);
         let mut crowd = version.clients(test, &url, clients, transports)?;
         let steps = match transports {
@@ -158,16 +159,20 @@ async fn thousands_of_intervals_pass_and_no_heartbeat_crosses() {
 #[tokio::test]
 async fn a_client_that_dies_is_reported_to_a_server_that_was_answered_until_then() {
     for version in Version::ALL {
-        let test = "a_client_that_dies_is_reported_to_a_server_that_was_answered_until_then";
-        let scene = Scene::set(test, version, STRICT, EDGE, 1, Transports::WebSocket).await;
-        let Some(mut scene) = scene else { return };
-        scene.clients.freeze();
-        let frozen = count(&mut scene.server).await;
-        scene.server.sees("disconnected transport close").await;
-        let heard = count(&mut scene.server).await.heard() - frozen.heard();
-        // Of the twenty or so of its timeout; without the edge there would be none.
-        assert!(heard >= 10, "{version:?}: {heard}");
-        assert_eq!(scene.belay.metrics().await["belay_clients_dead_total"], 1.0);
+        for transports in [Transports::WebSocket, Transports::PollingFirst] {
+            let test = "a_client_that_dies_is_reported_to_a_server_that_was_answered_until_then";
+            let Some(mut scene) = Scene::set(test, version, STRICT, EDGE, 1, transports).await else { return };
+            scene.metric_reaches("belay_heartbeats_answered_total", 3.0).await;
+            scene.clients.freeze();
+            let (frozen, begun) = (count(&mut scene.server).await, Instant::now());
+            scene.server.sees("disconnected transport close").await;
+            // Twice what it must be on an idle machine, and far less than a default would make of it.
+            assert!(begun.elapsed() < 2 * (STRICT.interval + STRICT.timeout), "{:?}", begun.elapsed());
+            let heard = count(&mut scene.server).await.heard() - frozen.heard();
+            // Of the twenty or so of its timeout; without the edge there would be none.
+            assert!(heard >= 10, "{version:?}, {transports:?}: {heard}");
+            assert_eq!(scene.belay.metrics().await["belay_clients_dead_total"], 1.0);
+        }
     }
 }
 

@@ -18,6 +18,7 @@ use super::route::MessageLimits;
 use crate::time::UnixTime;
 
 pub use edge::{Beat, Edge};
+pub use engine_io::Overheard;
 pub use json::{Json, JsonError, PatternError, Preset, TemplateError};
 pub use packet::{Checksum, Packet};
 pub use text::{Ping, Text};
@@ -134,9 +135,14 @@ impl HeartbeatPolicy {
         findings.into_iter().find(|finding| *finding != Finding::Other).unwrap_or(Finding::Other)
     }
 
+    /// Whether the answer to a plain request with this query tells of the heartbeats of a session to come.
+    pub fn overhears(&self, query: &str) -> bool {
+        self.protocol == Some(Protocol::EngineIo) && Overheard::concerns(query)
+    }
+
     /// What is to be kept of a new session's heartbeats, if its protocol has a state.
-    pub fn edge(&self, handshake: &Handshake, messages: &MessageLimits) -> Option<Box<Edge>> {
-        Edge::new(self.protocol?, handshake, messages).map(Box::new)
+    pub fn edge(&self, handshake: &Handshake, messages: &MessageLimits, overheard: &Overheard) -> Option<Box<Edge>> {
+        Edge::new(self.protocol?, handshake, messages, overheard).map(Box::new)
     }
 }
 

@@ -7,6 +7,7 @@ pub mod raw;
 use std::cell::Cell;
 use std::net::SocketAddr;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header::{
@@ -109,9 +110,17 @@ async fn forward_plain(
     worker.counters.requests_forwarded.add(1);
     let connect = ConnectSpan::start(&span.context(), &Connect::of_request(&route.route, &request));
     connect.inject(request.headers_mut());
+    let is_overheard = route.route.heartbeat.overhears(request.uri().query().unwrap_or_default());
     let response = worker.forwarder.forward(&route.route, request, door.peer, &Scheme::HTTP).await;
     connect.answered(response.status().as_u16());
-    Ok(response.map(Either::Left))
+    if !is_overheard {
+        return Ok(response.map(Either::Left));
+    }
+    let overheard = Arc::clone(&route.overheard);
+    Ok(response.map(|body| match body {
+        Either::Left(streamed) => Either::Left(Either::Left(streamed.overheard_by(move |part| overheard.hear(part)))),
+        ours @ Either::Right(_) => Either::Left(ours),
+    }))
 }
 
 /// Lets a client in: its handshake is sound, the filters accept it, the backend accepts it.

@@ -16,6 +16,7 @@ mod timers;
 mod wire;
 
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use rand::rngs::SmallRng;
@@ -31,7 +32,7 @@ use self::timers::Timers;
 use super::chain::{Chain, Facts, Handle, UpstreamEvent};
 use super::codec::{Framing, Reader, Role, encode_close};
 use super::handshake::Handshake;
-use super::heartbeat::Edge;
+use super::heartbeat::{Edge, Overheard};
 use super::ledger::Counters;
 use super::message::{CloseReason, Direction};
 use super::probe::{Networks, Prober};
@@ -76,9 +77,11 @@ struct Core {
 /// A route as one worker has it.
 pub struct RouteState {
     /// What was configured.
-    pub route: std::sync::Arc<Route>,
+    pub route: Arc<Route>,
     /// Its filters.
     pub chain: Chain,
+    /// What its plain HTTP tells of the heartbeats of sessions to come.
+    pub overheard: Arc<Overheard>,
 }
 
 /// What a session is given with each event.
@@ -179,7 +182,7 @@ impl Session {
     ) -> Self {
         let mut core = Core {
             state: State::Bound(Bound { since: cx.now, proof: Proof::NotAsked, swallow: 0, before_answers: 0 }),
-            edge: route.route.heartbeat.edge(&handshake, &route.route.messages),
+            edge: route.route.heartbeat.edge(&handshake, &route.route.messages, &route.overheard),
             route,
             handshake,
             facts,

@@ -87,7 +87,7 @@ impl Worker {
     ) -> Self {
         let routes = dataplane.routes.0.iter().map(|route| {
             let chain = route.filters.iter().filter_map(|&index| filters.get(index).cloned()).collect();
-            Rc::new(RouteState { route: Arc::clone(route), chain: Chain::new(chain) })
+            Rc::new(RouteState { route: Arc::clone(route), chain: Chain::new(chain), overheard: Arc::default() })
         });
         Self {
             routes: routes.collect(),

@@ -19,15 +19,24 @@ use crate::dataplane::route::Route;
 
 /// The body of a backend's answer. When it has ended, or nobody wants it any more, the request is over, whether or not the
 /// client has sent all of it.
-#[derive(Debug)]
 pub struct Streamed {
     body: Incoming,
+    listener: Option<Listener>,
     _watch: Watch,
 }
 
+/// Is told how a body begins, as it passes.
+type Listener = Box<dyn FnOnce(&[u8]) + Send>;
+
 impl Streamed {
     pub(super) fn new(body: Incoming, watch: Watch) -> Self {
-        Self { body, _watch: watch }
+        Self { body, listener: None, _watch: watch }
+    }
+
+    /// Tells `listener` how the body begins: what comes first of it, whatever that is.
+    pub fn overheard_by(mut self, listener: impl FnOnce(&[u8]) + Send + 'static) -> Self {
+        self.listener = Some(Box::new(listener));
+        self
     }
 }
 
@@ -36,7 +45,14 @@ impl hyper::body::Body for Streamed {
     type Error = hyper::Error;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        Pin::new(&mut self.body).poll_frame(cx)
+        let frame = Pin::new(&mut self.body).poll_frame(cx);
+        if let Poll::Ready(Some(Ok(frame))) = &frame
+            && let Some(data) = frame.data_ref()
+            && let Some(listener) = self.listener.take()
+        {
+            listener(data);
+        }
+        frame
     }
 
     fn is_end_stream(&self) -> bool {

@@ -1,7 +1,7 @@
 //! The heartbeats of one session whose protocol keeps both of its connections alive: towards the client we play the
 //! server's part, towards the backend the client's. Pure: messages and `now` come in, findings and beats go out.
 
-use super::engine_io::EngineIo;
+use super::engine_io::{EngineIo, Overheard};
 use super::mqtt::Mqtt;
 use super::stomp::Stomp;
 use super::{Finding, Protocol};
@@ -37,9 +37,14 @@ pub enum Beat {
 }
 
 impl Edge {
-    pub(super) fn new(protocol: Protocol, handshake: &Handshake, messages: &MessageLimits) -> Option<Self> {
+    pub(super) fn new(
+        protocol: Protocol,
+        handshake: &Handshake,
+        messages: &MessageLimits,
+        overheard: &Overheard,
+    ) -> Option<Self> {
         match protocol {
-            Protocol::EngineIo => EngineIo::new(handshake).map(Self::EngineIo),
+            Protocol::EngineIo => EngineIo::new(handshake, overheard).map(Self::EngineIo),
             Protocol::Mqtt => Some(Self::Mqtt(Mqtt::new(messages.message_bytes_max))),
             Protocol::Stomp => Some(Self::Stomp(Stomp::default())),
         }

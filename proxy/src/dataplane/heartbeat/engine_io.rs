@@ -2,13 +2,17 @@
 //! text messages `2` (ping) and `3` (pong). In version 4 the server pings, in version 3 the client does.
 //!
 //! Interval and timeout stand in the server's open packet. A client that began with HTTP polling was told them there, where
-//! we do not look: its first heartbeats are passed on and timed, and taken over from the second.
+//! they are [overheard](Overheard): its heartbeats are taken over from the first that comes over WebSocket. Without that,
+//! the first is passed on, and the second shows the interval.
 //!
 //! Where a session outlives its backend, the open packet of the next is for us alone: a client that got a second one would
 //! begin anew. It goes on by the terms of its first, the new backend by those of its own.
 
+mod overheard;
+
 use std::time::Duration;
 
+pub use overheard::Overheard;
 use serde::Deserialize;
 
 use super::{Beat, Finding};
@@ -35,8 +39,8 @@ enum Version {
 /// What is known of the server's interval.
 #[derive(Clone, Debug)]
 enum Pace {
-    /// Nothing yet: pings pass. The last one was at `ping`.
-    Watched { ping: Option<Instant> },
+    /// Nothing that was said on this connection: pings pass. The last one was at `ping`.
+    Watched { ping: Option<Instant>, overheard: Option<Terms> },
     /// All of it.
     Known(Known),
 }
@@ -83,13 +87,9 @@ struct Open {
 
 impl EngineIo {
     /// Nothing if the client did not ask for a version that we know.
-    pub(super) fn new(handshake: &Handshake) -> Option<Self> {
-        let version = handshake.query().split('&').find_map(|pair| match pair {
-            "EIO=3" => Some(Version::V3),
-            "EIO=4" => Some(Version::V4),
-            _ => None,
-        })?;
-        Some(Self { version, pace: Pace::Watched { ping: None } })
+    pub(super) fn new(handshake: &Handshake, overheard: &Overheard) -> Option<Self> {
+        let version = Version::asked_for(handshake.query())?;
+        Some(Self { version, pace: Pace::Watched { ping: None, overheard: overheard.terms() } })
     }
 
     pub(super) fn handle_message(
@@ -122,7 +122,7 @@ impl EngineIo {
     pub(super) fn handle_connected(&mut self) {
         match &mut self.pace {
             // The time between pings of two backends tells nothing.
-            Pace::Watched { ping } => *ping = None,
+            Pace::Watched { ping, .. } => *ping = None,
             // Until its open packet, or its first ping, has come.
             Pace::Known(known) => known.backend_until = Instant::NEVER,
         }
@@ -164,7 +164,7 @@ impl EngineIo {
     }
 
     fn on_open(&mut self, now: Instant, open: &Open) -> Finding {
-        let terms = Terms::new(Duration::from_millis(open.ping_interval), Duration::from_millis(open.ping_timeout));
+        let terms = Terms::of(open);
         match &mut self.pace {
             Pace::Watched { .. } => {
                 self.take_over(now, terms, now + terms.interval);
@@ -176,7 +176,7 @@ impl EngineIo {
                     Version::V3 => known.ping_at = now + terms.interval,
                     Version::V4 => known.backend_until = now + terms.silence(),
                 }
-                Finding::Heartbeat(None)
+                Finding::Taken
             }
         }
     }
@@ -193,12 +193,13 @@ impl EngineIo {
     /// The side that pings in this version did.
     fn on_ping(&mut self, now: Instant) -> Finding {
         match &mut self.pace {
-            Pace::Watched { ping: ping @ None } => {
+            // The other side has waited for a ping as long as it usually does.
+            &mut Pace::Watched { overheard: Some(terms), .. } => self.take_over(now, terms, now),
+            Pace::Watched { ping: ping @ None, .. } => {
                 *ping = Some(now);
                 return Finding::Other;
             }
-            // The other side has waited for a ping as long as it usually does.
-            Pace::Watched { ping: Some(last) } => {
+            Pace::Watched { ping: Some(last), .. } => {
                 let terms = Terms::new(now - *last, TIMEOUT);
                 self.take_over(now, terms, now);
             }
@@ -246,6 +247,10 @@ impl Known {
 }
 
 impl Terms {
+    fn of(open: &Open) -> Self {
+        Self::new(Duration::from_millis(open.ping_interval), Duration::from_millis(open.ping_timeout))
+    }
+
     fn new(interval: Duration, timeout: Duration) -> Self {
         Self { interval: interval.max(INTERVAL_MIN), timeout }
     }
@@ -257,6 +262,14 @@ impl Terms {
 }
 
 impl Version {
+    fn asked_for(query: &str) -> Option<Self> {
+        query.split('&').find_map(|pair| match pair {
+            "EIO=3" => Some(Self::V3),
+            "EIO=4" => Some(Self::V4),
+            _ => None,
+        })
+    }
+
     /// The direction that its pings go in.
     fn pings(self) -> Direction {
         match self {
@@ -280,7 +293,8 @@ mod tests {
 
     fn engine_io(query: &str) -> Option<EngineIo> {
         let peer = "127.0.0.1:1".parse().expect("an address");
-        EngineIo::new(&Handshake::new(SessionId::from(1), peer, &format!("/socket.io/?{query}"), [].into_iter()))
+        let target = format!("/socket.io/?{query}");
+        EngineIo::new(&Handshake::new(SessionId::from(1), peer, &target, [].into_iter()), &Overheard::default())
     }
 
     fn text(payload: &[u8]) -> Message {
@@ -383,6 +397,25 @@ mod tests {
     }
 
     #[test]
+    fn a_client_whose_polling_was_overheard_is_taken_over_at_its_first_ping() {
+        let overheard = Overheard::default();
+        overheard.hear(OPENING);
+        let pace = Pace::Watched { ping: None, overheard: overheard.terms() };
+        let mut four = Ends(EngineIo { version: Version::V4, pace: pace.clone() });
+        assert_eq!(four.client_says(at(0), b"3"), Finding::Other);
+        assert_eq!(four.backend_says(at(5), b"2"), Finding::Heartbeat(Some(text(b"3"))));
+        assert_eq!(four.0.poll_beat(at(5)), Some(Beat::ToClient(text(b"2"))));
+        assert_eq!(four.0.poll_beat(at(25)), Some(Beat::ClientDead));
+
+        let mut three = Ends(EngineIo { version: Version::V3, pace });
+        assert_eq!(three.client_says(at(0), b"2probe"), Finding::Other);
+        assert_eq!(three.client_says(at(5), b"2"), Finding::Heartbeat(Some(text(b"3"))));
+        assert_eq!(three.0.poll_beat(at(5)), Some(Beat::ToBackend(text(b"2"))));
+        three.backend_says(at(5), b"3");
+        assert_eq!(three.0.next_deadline(), at(30));
+    }
+
+    #[test]
     fn what_only_resembles_a_heartbeat_passes() {
         let mut ends = opened("EIO=4");
         for other in [&b"20"[..], b"2probe", b"40", b"", b"0", b"0[]", b"0{\"sid\":1}"] {
@@ -398,7 +431,7 @@ mod tests {
 
         let mut four = opened("EIO=4");
         four.0.handle_connected();
-        assert_eq!(four.backend_says(at(24), SLOWER), Finding::Heartbeat(None));
+        assert_eq!(four.backend_says(at(24), SLOWER), Finding::Taken);
         // The client waits by its own clock, the backend pings by its own.
         assert_eq!(four.0.poll_beat(at(25)), Some(Beat::ToClient(text(b"2"))));
         four.client_says(at(25), b"3");
@@ -411,7 +444,7 @@ mod tests {
 
         let mut three = opened("EIO=3");
         three.0.handle_connected();
-        assert_eq!(three.backend_says(at(5), SLOWER), Finding::Heartbeat(None));
+        assert_eq!(three.backend_says(at(5), SLOWER), Finding::Taken);
         three.client_says(at(25), b"2");
         three.client_says(at(50), b"2");
         assert_eq!(three.0.poll_beat(at(64)), None);

@@ -6,8 +6,8 @@ use std::time::Duration;
 use super::bench_host::{Facts, Phase, renew, with};
 use crate::subscription::Wanted;
 use crate::{
-    CloseReason, Direction, Filter, Handshake, Incoming, Interest, Message, MessageKind, Reaction, Refusal,
-    Stateful, Subscription, UpstreamEvent, Verdict, configured,
+    CloseReason, Direction, Filter, Handshake, Incoming, Interest, Message, MessageKind, Reaction, Refusal, Stateful,
+    Subscription, UpstreamEvent, Verdict, configured,
     runner::{Carried, Events, Runner},
 };
 

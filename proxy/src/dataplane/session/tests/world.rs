@@ -122,7 +122,7 @@ impl World {
         let peer = "127.0.0.1:5000".parse().expect("an address");
         let framing = route.framing.clone();
         let handshake = Handshake::new(SessionId::from(1), peer, target, std::iter::empty());
-        let route = Rc::new(RouteState { route: Arc::new(route), chain });
+        let route = Rc::new(RouteState { route: Arc::new(route), chain, overheard: Arc::default() });
         let mut cx = Context {
             now,
             clock: UnixTime::now,
