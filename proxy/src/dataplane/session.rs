@@ -4,6 +4,7 @@
 
 mod closing;
 mod deadlines;
+mod demand;
 mod filters;
 mod heartbeats;
 mod holding;
@@ -30,7 +31,7 @@ use self::proof::Proof;
 use self::replay::Remembered;
 use self::timers::Timers;
 use super::chain::{Chain, Facts, Handle, UpstreamEvent};
-use super::codec::{Framing, Reader, Role, encode_close};
+use super::codec::{Framing, Reader, Role};
 use super::handshake::Handshake;
 use super::heartbeat::{Edge, Overheard};
 use super::ledger::Counters;
@@ -38,7 +39,6 @@ use super::message::{CloseReason, Direction};
 use super::probe::{Networks, Prober};
 use super::route::Route;
 use super::state::{EndReason, SessionState, StateSink};
-use super::trace::TraceContext;
 use crate::time::{Instant, UnixTime};
 
 /// One client connection and what is known of it. Plain data: nothing in here is a socket, a task or a timer object.
@@ -304,29 +304,9 @@ impl Session {
         }
     }
 
-    /// When [`Session::handle_deadlines`] has something to do.
-    pub fn next_deadline(&self) -> Instant {
-        let filters = self.core.facts.next_timer().map_or(Instant::NEVER, |timer| timer.at);
-        self.core.timers.next().min(filters)
-    }
-
-    /// What the client is to be written next.
-    pub fn client_output(&self) -> &[u8] {
-        if self.client_is_done() { &[] } else { self.core.to_client.unwritten() }
-    }
-
     /// So many bytes of it were written.
     pub fn handle_client_written(&mut self, cx: &mut Context<'_>, bytes: usize) {
         self.core.on_client_written(cx, bytes);
-    }
-
-    /// What the upstream is to be written next.
-    pub fn upstream_output(&self) -> &[u8] {
-        match (&self.core.state, self.upstream_wish()) {
-            (State::Bound(bound), _) => bound.writable(self.core.to_upstream.unwritten()),
-            (State::Closing(_), UpstreamWish::Keep) => self.core.to_upstream.unwritten(),
-            _ => &[],
-        }
     }
 
     /// So many bytes of it were written.
@@ -337,92 +317,6 @@ impl Session {
     /// To be called after writing as much as could be written: gives memory back, and sees whether closing is complete.
     pub fn handle_flushed(&mut self, cx: &mut Context<'_>) {
         self.core.on_flushed(cx);
-    }
-
-    /// Whether bytes of the client are wanted now. Not while the upstream does not take what is there already.
-    pub fn wants_client_bytes(&self) -> bool {
-        self.core.wants_client_bytes()
-    }
-
-    /// Whether bytes of the upstream are wanted now. Not while the client does not take what is there already.
-    pub fn wants_upstream_bytes(&self) -> bool {
-        self.core.wants_upstream_bytes()
-    }
-
-    /// Whether the client is to see the end of our stream once [`Session::client_output`] is written: on raw TCP that is
-    /// the close frame. Stays so until the session is closed.
-    pub fn client_stream_ends(&self) -> bool {
-        match &self.core.state {
-            State::Closing(closing) => !self.core.route.route.framing.has_controls() && !closing.client_still_reads(),
-            State::Bound(_) | State::Holding(_) | State::Closed => false,
-        }
-    }
-
-    /// The same of the upstream, and [`Session::upstream_output`].
-    pub fn upstream_stream_ends(&self) -> bool {
-        !self.core.route.route.framing.has_controls() && matches!(self.core.state, State::Closing(_))
-    }
-
-    /// What is to become of the upstream connection.
-    pub fn upstream_wish(&self) -> UpstreamWish {
-        match &self.core.state {
-            State::Bound(_) => UpstreamWish::Keep,
-            State::Holding(holding) => holding.wish(),
-            State::Closing(closing) => closing.upstream_wish(),
-            State::Closed => UpstreamWish::Drop,
-        }
-    }
-
-    /// A last frame for an upstream connection that is about to be dropped, if it can be written at once.
-    pub fn take_upstream_farewell(&mut self) -> Option<Vec<u8>> {
-        let State::Holding(holding) = &mut self.core.state else { return None };
-        let reason = holding.farewell.take()?;
-        let mut frame = Vec::new();
-        encode_close(Role::Client, &reason, &mut frame);
-        Some(frame)
-    }
-
-    /// Whether the client's connection is of no more use.
-    pub fn client_is_done(&self) -> bool {
-        match &self.core.state {
-            State::Bound(_) | State::Holding(_) => false,
-            State::Closing(closing) => closing.client_is_done(),
-            State::Closed => true,
-        }
-    }
-
-    /// Whether nothing is left to do.
-    pub fn is_closed(&self) -> bool {
-        matches!(self.core.state, State::Closed)
-    }
-
-    /// Whether it wants to hear when others find its backend back. Not if its own last upstream fell as soon as it stood: of a
-    /// backend that takes connections and closes them, a whole crowd would hear each time.
-    pub fn awaits_backend(&self) -> bool {
-        matches!(&self.core.state, State::Holding(holding) if holding.redial == holding::Redial::Waiting)
-    }
-
-    /// Whether it waits for an upstream.
-    pub fn is_holding(&self) -> bool {
-        matches!(self.core.state, State::Holding(_))
-    }
-
-    /// What the backend is to be told of the session when it is dialled.
-    pub fn dial_facts(&self) -> (&Handshake, &Facts, u32) {
-        (&self.core.handshake, &self.core.facts, self.core.dials + 1)
-    }
-
-    /// The span that a connect is to hang under.
-    pub fn dial_trace(&self) -> TraceContext {
-        match &self.core.state {
-            State::Holding(holding) => holding.span.context(&self.core.handshake.trace),
-            State::Bound(_) | State::Closing(_) | State::Closed => self.core.handshake.trace,
-        }
-    }
-
-    /// Its route.
-    pub fn route(&self) -> &Rc<RouteState> {
-        &self.core.route
     }
 }
 
