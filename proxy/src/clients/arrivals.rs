@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
 
 use tracing::{info, warn};
 
-use super::storm::{Detector, Storm, Weather};
+use super::storm::{self, Detector, Storm, Weather};
 use crate::dataplane::route::Route;
 use crate::dataplane::state::{SessionState, StateChange};
 
@@ -63,11 +64,13 @@ impl Arrivals {
         vec![Watch::default(); self.0.len()]
     }
 
-    /// A second is over. One line in the log when a storm begins, and one when it ends.
-    pub(super) fn handle_second(&self, watches: &mut [Watch]) {
+    /// A second is over, or what became of one on a busy machine. One line in the log when a storm begins, and one when it
+    /// ends.
+    pub(super) fn handle_second(&self, watches: &mut [Watch], took: Duration) {
         for (arrival, watch) in self.0.iter().zip(watches) {
             let came = arrival.came.load(Relaxed);
-            let weather = watch.detector.handle_second(came - watch.came);
+            let a_second = (came - watch.came) as f64 / took.max(storm::EVERY).as_secs_f64();
+            let weather = watch.detector.handle_second(a_second.round() as u64);
             watch.came = came;
             arrival.stormy.store(watch.detector.is_stormy(), Relaxed);
             let route = &*arrival.route.name;

@@ -20,14 +20,18 @@ pub(super) async fn run(
 ) {
     let mut watches = shared.arrivals.watches();
     let mut seconds = interval(storm::EVERY);
-    // After a pause the seconds that were missed are one long second: fewer arrivals than there were are no storm.
+    // Seconds that were missed come as one long one.
     seconds.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let (reporter, survivors) = reporter.unzip();
+    let mut last_second = tokio::time::Instant::now();
     let mut teller = Teller { shared: &shared, reporter, merged: 0 };
     teller.recall(&survivors.unwrap_or_default());
     let within = loop {
         tokio::select! {
-            _ = seconds.tick() => shared.arrivals.handle_second(&mut watches),
+            now = seconds.tick() => {
+                shared.arrivals.handle_second(&mut watches, now - last_second);
+                last_second = now;
+            }
             () = something_to_do(shared.following.as_ref()) => teller.turn(),
             within = ended.wait_for(Option::is_some) => match within {
                 Ok(within) => break within.unwrap_or_default(),

@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HOST, HeaderMap, RETRY_AFTER, USER_AGENT};
+use http::header::{CONNECTION, CONTENT_TYPE, HOST, HeaderMap, RETRY_AFTER, USER_AGENT};
 use http::{Request, StatusCode, Uri};
 use http_body_util::Full;
 use hyper_util::rt::TokioIo;
@@ -76,6 +76,7 @@ impl Endpoint {
         let timestamp = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         Request::post(&self.path)
             .header(HOST, &self.authority)
+            .header(CONNECTION, "close")
             .header(USER_AGENT, concat!("belay/", env!("CARGO_PKG_VERSION")))
             .header(CONTENT_TYPE, BATCH)
             .header("webhook-id", &batch.id)
