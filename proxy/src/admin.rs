@@ -15,8 +15,10 @@ mod traffic;
 
 use std::io;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 
+use http::StatusCode;
 use tokio::sync::oneshot;
 
 use crate::dataplane::ledger::Counters;
@@ -40,6 +42,8 @@ pub struct Sources {
     pub networks: Arc<Networks>,
     /// Pages that other rooms answer.
     pub pages: Vec<Page>,
+    /// What other rooms do when they are asked to.
+    pub actions: Vec<Action>,
     /// Changes the log.
     pub log: LogControl,
 }
@@ -55,6 +59,27 @@ pub struct Page {
 
 /// See [`Page::answer`].
 pub type Answer = Box<dyn Fn(&str) -> Option<serde_json::Value> + Send + Sync>;
+
+/// Something that another room does when it is asked to by POST: its path is a name between two given ends.
+pub struct Action {
+    /// What the path begins with.
+    pub before: &'static str,
+    /// What it ends with.
+    pub after: &'static str,
+    /// Given the name. Must not block, and must be done within ten seconds.
+    pub act: Act,
+}
+
+/// See [`Action::act`].
+pub type Act = Box<dyn Fn(&str) -> Pin<Box<dyn Future<Output = Acted> + Send>> + Send + Sync>;
+
+/// What came of it, in JSON.
+pub struct Acted {
+    /// Of the answer.
+    pub status: StatusCode,
+    /// Its body.
+    pub body: serde_json::Value,
+}
 
 /// The running port. Closed when dropped.
 pub struct Admin {

@@ -3,6 +3,7 @@
 mod files;
 mod filters;
 mod learned;
+mod reload;
 pub mod workers;
 
 use std::process::ExitCode;
@@ -15,7 +16,8 @@ use tracing::{error, info};
 
 use self::filters::Filters;
 use self::learned::Learned;
-use self::workers::Workers;
+use self::reload::Reloader;
+use self::workers::{WorkerFilters, Workers};
 use crate::admin::{self, Admin, Phase, Readiness};
 use crate::clients::Clients;
 use crate::config::Config;
@@ -79,7 +81,9 @@ fn serve(config: Config, telemetry: &telemetry::Telemetry) -> Result<(), StartEr
     let clients = Clients::start(config.clients.as_ref(), &dataplane, reporter)?;
     let networks = Arc::new(Networks::new(config.networks.networks_max));
     let learned = config.networks.learned.map(|file| Learned::start(file, Arc::clone(&networks))).transpose()?;
-    let workers = Workers::start(dataplane, count, &filters.maker(), &clients.sink(), &networks)?;
+    let reloader = Reloader::start(Arc::clone(&filters.host), filters.served.clone())?;
+    let worker_filters = WorkerFilters { make: filters.maker(), renewed: reloader.renewed() };
+    let workers = Workers::start(dataplane, count, &worker_filters, &clients.sink(), &networks)?;
     let _admin = match config.admin {
         Some(admin) => {
             let sources = admin::Sources {
@@ -88,7 +92,8 @@ fn serve(config: Config, telemetry: &telemetry::Telemetry) -> Result<(), StartEr
                 spans: Arc::clone(&telemetry.spans),
                 more: [filters.source(), clients.source()].into_iter().chain(reported).collect(),
                 networks,
-                pages: vec![clients.page()],
+                pages: vec![clients.page(), filters.page()],
+                actions: vec![reloader.action()],
                 log: telemetry.log.clone(),
             };
             Some(start_admin(admin.address, sources)?)

@@ -3,6 +3,7 @@
 //! The modules stand in reading order: what everybody uses, the data path, then the rooms that meet it at its seams.
 
 pub mod id;
+pub(crate) mod stamp;
 pub mod time;
 pub mod wheel;
 

@@ -29,49 +29,43 @@ mod filter;
 mod handshake;
 mod instance;
 mod live;
+mod loaded;
+mod moving;
+mod program;
 mod slots;
 mod stats;
 mod throttle;
 mod ticker;
 
-use std::fmt;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use wasmtime::Engine;
 use wasmtime::component::{Component, Linker};
 
 use self::cache::Cache;
 use self::context::Context;
+use self::engine::Compiling;
 pub use self::error::{HostError, LoadError, LoadProblem};
-use self::instance::Instance;
-use self::live::{Program, StartError};
+use self::loaded::Compiled;
+pub use self::loaded::{FilterView, LoadedFilter, Reloads};
+use self::program::Program;
 pub use self::services::breaker::BreakerState;
 pub use self::services::{BreakerView, CountView, Services};
 use self::state::State;
 pub use self::stats::{FilterStats, VERDICTS};
 use self::ticker::Ticker;
-use crate::dataplane::chain::{Filter, Subscription};
 use crate::dataplane::route::FilterSpec;
-use crate::time::Instant;
 
 /// Loads filters. One serves the process.
 pub struct Host {
     engine: Engine,
+    /// Compiles while the other serves.
+    aside: Engine,
     linker: Linker<State>,
     cache: Option<Cache>,
     services: Services,
     ticker: Arc<Ticker>,
-}
-
-/// A filter that can serve: compiled, checked, its config accepted. Shared by workers.
-pub struct LoadedFilter {
-    context: Arc<Context>,
-    program: Program,
-    ticker: Arc<Ticker>,
-    subscription: Subscription,
-    /// One for each instance ever made: a few hundred bytes for each worker.
-    stats: Mutex<Vec<Arc<FilterStats>>>,
 }
 
 impl Host {
@@ -79,7 +73,8 @@ impl Host {
     /// log says so.
     pub fn new(cache_dir: Option<&Path>) -> Result<Self, HostError> {
         let engine_error = |error: wasmtime::Error| HostError::Engine(format!("{error:#}").into());
-        let engine = engine::engine().map_err(engine_error)?;
+        let engine = engine::engine(Compiling::Together).map_err(engine_error)?;
+        let aside = engine::engine(Compiling::Aside).map_err(engine_error)?;
         let linker = imports::linker(&engine).map_err(engine_error)?;
         let ticker = Arc::new(Ticker::start(engine.clone()).map_err(HostError::Ticker)?);
         let cache = cache_dir.and_then(|dir| {
@@ -87,31 +82,37 @@ impl Host {
                 .inspect_err(|error| tracing::warn!(dir = %dir.display(), %error, "compiled filters are not cached"))
                 .ok()
         });
-        Ok(Self { engine, linker, cache, services: Services::default(), ticker })
+        Ok(Self { engine, aside, linker, cache, services: Services::default(), ticker })
     }
 
     /// Compiles a filter or takes it from the cache, checks it, and configures a first instance to see whether its config is
     /// good. Takes as long as compiling does: seconds for large components.
     pub fn load(&self, spec: &FilterSpec, component: &[u8]) -> Result<Arc<LoadedFilter>, LoadError> {
         let fail = |problem| LoadError { filter: spec.name.clone(), problem };
-        let program = self.program(component).map_err(fail)?;
-        let context = Arc::new(Context {
+        let component = self.compiled(component, Compiling::Together).map_err(fail)?;
+        let context = Context {
             name: spec.name.clone(),
             config: spec.config.to_string(),
             limits: spec.limits,
             policy: spec.on_failure,
             files: services::files::Files::new(&spec.name, &spec.files),
             services: self.services.of(&spec.name, spec.limits.table_entries_max),
-        });
-        let mut filter = LoadedFilter {
-            context,
-            program,
-            ticker: Arc::clone(&self.ticker),
-            subscription: Subscription::default(),
-            stats: Mutex::default(),
         };
-        filter.subscription = filter.start(&Arc::default()).map_err(fail)?.subscription();
-        Ok(Arc::new(filter))
+        LoadedFilter::new(context, component, &self.ticker).map(Arc::new)
+    }
+
+    /// Compiles another version of a filter, checks it and configures an instance of it for each worker: all of it on the
+    /// thread that asks. Workers take theirs up when [`Filter::renew`] is next called there. If this fails, nothing has
+    /// changed but that [`LoadedFilter::view`] says so. Gives the new generation.
+    ///
+    /// [`Filter::renew`]: crate::dataplane::chain::Filter::renew
+    pub fn reload(&self, filter: &LoadedFilter, component: &[u8]) -> Result<u32, LoadError> {
+        let outcome = self.compiled(component, Compiling::Aside).and_then(|component| filter.replace(component));
+        outcome.map_err(|problem| {
+            let error = LoadError { filter: filter.name().into(), problem };
+            filter.refused(&error.problem.to_string());
+            error
+        })
     }
 
     /// What filters share, for those who show it.
@@ -119,13 +120,25 @@ impl Host {
         &self.services
     }
 
-    fn program(&self, bytes: &[u8]) -> Result<Program, LoadProblem> {
+    fn compiled(&self, bytes: &[u8], compiling: Compiling) -> Result<Compiled, LoadProblem> {
+        let program = Arc::new(self.program(bytes, compiling)?);
+        Ok(Compiled { program, sha256: cache::sha256(bytes).into() })
+    }
+
+    fn program(&self, bytes: &[u8], compiling: Compiling) -> Result<Program, LoadProblem> {
         check::is_component(bytes)?;
         let component = match self.cache.as_ref().and_then(|cache| cache.get(bytes, &self.engine)) {
             Some(component) => component,
             None => {
-                let component = Component::from_binary(&self.engine, bytes)
-                    .map_err(|error| LoadProblem::Invalid(failure::one_line(&format!("{error:#}")).into()))?;
+                let component = match compiling {
+                    Compiling::Together => Component::from_binary(&self.engine, bytes),
+                    Compiling::Aside => self
+                        .aside
+                        .precompile_component(bytes)
+                        .and_then(|compiled| cache::fresh(&compiled, &self.engine)),
+                };
+                let component =
+                    component.map_err(|error| LoadProblem::Invalid(failure::one_line(&format!("{error:#}")).into()))?;
                 check::is_of_our_world(&component, &self.engine)?;
                 if let Some(cache) = &self.cache {
                     cache.put(bytes, &component);
@@ -136,52 +149,5 @@ impl Host {
         let mismatch = |error: wasmtime::Error| LoadProblem::Mismatch(failure::one_line(&format!("{error:#}")).into());
         let linked = self.linker.instantiate_pre(&component).map_err(mismatch)?;
         Program::new(linked).map_err(mismatch)
-    }
-}
-
-impl LoadedFilter {
-    /// The name that the YAML gives it.
-    pub fn name(&self) -> &str {
-        &self.context.name
-    }
-
-    /// What it wanted to hear when it was loaded.
-    pub fn subscription(&self) -> Subscription {
-        self.subscription
-    }
-
-    /// A worker's own instance, to be made and used on its thread. Costs some ten microseconds and what `configure` takes.
-    pub fn instantiate(&self) -> Result<Box<dyn Filter>, LoadError> {
-        let stats = Arc::<FilterStats>::default();
-        let instance =
-            self.start(&stats).map_err(|problem| LoadError { filter: self.context.name.clone(), problem })?;
-        self.stats.lock().unwrap_or_else(PoisonError::into_inner).push(stats);
-        Ok(Box::new(instance))
-    }
-
-    /// The counts of all workers' instances together, as of now.
-    pub fn stats(&self) -> FilterStats {
-        let sum = FilterStats::default();
-        for stats in self.stats.lock().unwrap_or_else(PoisonError::into_inner).iter() {
-            sum.absorb(stats);
-        }
-        sum
-    }
-
-    fn start(&self, stats: &Arc<FilterStats>) -> Result<Instance, LoadProblem> {
-        let (context, beat) = (Arc::clone(&self.context), self.ticker.beat());
-        Instance::start(self.program.clone(), context, Arc::clone(stats), beat, Instant::now()).map_err(|error| {
-            match error {
-                StartError::Mismatch(cause) => LoadProblem::Mismatch(cause),
-                StartError::Refused(cause) => LoadProblem::Config(cause),
-                StartError::Failed(cause) => LoadProblem::Failed(cause),
-            }
-        })
-    }
-}
-
-impl fmt::Debug for LoadedFilter {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("LoadedFilter").field("name", &self.name()).field("subscription", &self.subscription).finish()
     }
 }

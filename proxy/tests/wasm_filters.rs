@@ -11,6 +11,8 @@ mod answers;
 mod failures;
 #[path = "wasm_filters/loading.rs"]
 mod loading;
+#[path = "wasm_filters/reload.rs"]
+mod reload;
 #[path = "wasm_filters/services.rs"]
 mod services;
 #[path = "wasm_filters/shipped.rs"]
@@ -19,7 +21,8 @@ mod shipped;
 use std::time::Duration;
 
 use belay::dataplane::chain::{
-    Admission, Call, Facts, Filter, FilterFailure, Handle, Interest, Reaction, Subscription, UpstreamEvent, Verdict,
+    Admission, Call, Facts, Filter, FilterFailure, Handle, Interest, Reaction, Renewal, Subscription, UpstreamEvent,
+    Verdict,
 };
 use belay::dataplane::handshake::Handshake;
 use belay::dataplane::message::{CloseReason, Direction, Message, MessageKind};

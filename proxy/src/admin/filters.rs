@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use super::metrics::{Family, Sample, Source};
 use crate::time::Instant;
-use crate::wasm::{BreakerState, FilterStats, Host, LoadedFilter, VERDICTS};
+use crate::wasm::{BreakerState, FilterStats, FilterView, Host, LoadedFilter, VERDICTS};
 
 /// Tells of these filters, and of what the filters of this host share.
 pub fn source(host: Arc<Host>, filters: Vec<Arc<LoadedFilter>>) -> Source {
     Box::new(move || {
         let mut samples: Vec<Sample> =
-            filters.iter().flat_map(|filter| samples_of(filter.name(), &filter.stats())).collect();
+            filters.iter().flat_map(|filter| samples_of(filter.name(), &filter.stats(), &filter.view())).collect();
         let services = host.services();
         samples.extend(services.breakers(Instant::now()).iter().map(|breaker| {
             let state = match breaker.state {
@@ -33,15 +33,19 @@ const VERDICT: usize = 0;
 const BREAKER: usize = 1;
 const CUSTOM: usize = 2;
 const MEAN: usize = 3;
-const PLAIN: usize = 4;
+const GENERATION: usize = 4;
+const RELOADS: usize = 5;
+const PLAIN: usize = 6;
 
 /// What is told of filters. The first few have labels or values of their own kind; from [`PLAIN`] on they stand in the order
 /// of [`plain`].
-pub(super) static FAMILIES: [Family; PLAIN + 10] = [
+pub(super) static FAMILIES: [Family; PLAIN + 12] = [
     Family::counter("belay_filter_verdicts_total", &["filter", "verdict"], "Answers to messages."),
     Family::gauge("belay_breaker_state", &["filter", "breaker"], "A circuit breaker: 0 closed, 1 half open, 2 open."),
     Family::counter("belay_filter_custom_total", &["filter", "name"], "What filters count by themselves."),
     Family::gauge("belay_filter_call_mean_seconds", FILTER, "The mean time of a call, from one call in 64."),
+    Family::gauge("belay_filter_generation", FILTER, "The version that serves: 1 at start, one more with each reload."),
+    Family::counter("belay_filter_reloads_total", &["filter", "outcome"], "Reloads: accepted, or refused."),
     Family::counter("belay_filter_calls_total", FILTER, "Calls made into the filter."),
     Family::counter("belay_filter_handshakes_accepted_total", FILTER, "Handshakes that it let in."),
     Family::counter("belay_filter_handshakes_refused_total", FILTER, "Handshakes that it refused."),
@@ -50,6 +54,8 @@ pub(super) static FAMILIES: [Family; PLAIN + 10] = [
     Family::counter("belay_filter_deadlines_total", FILTER, "Calls that were stopped at their deadline."),
     Family::counter("belay_filter_misuses_total", FILTER, "Calls whose answer or requests are not allowed."),
     Family::counter("belay_filter_restarts_total", FILTER, "Instances made in place of failed ones."),
+    Family::counter("belay_filter_states_carried_total", FILTER, "Sessions whose state a reload carried over."),
+    Family::counter("belay_filter_states_lost_total", FILTER, "Sessions whose state a reload could not carry over."),
     Family::gauge("belay_filter_sessions", FILTER, "Sessions that are open in it now."),
     Family::gauge("belay_filter_memory_bytes", FILTER, "Its linear memory now, over all workers."),
 ];
@@ -64,13 +70,15 @@ fn plain(stats: &FilterStats) -> [u64; FAMILIES.len() - PLAIN] {
         &stats.deadlines,
         &stats.misuses,
         &stats.restarts,
+        &stats.states_carried,
+        &stats.states_lost,
         &stats.sessions,
         &stats.memory_bytes,
     ]
     .map(|counter| counter.value())
 }
 
-fn samples_of(filter: &str, stats: &FilterStats) -> Vec<Sample> {
+fn samples_of(filter: &str, stats: &FilterStats, view: &FilterView) -> Vec<Sample> {
     let mut samples: Vec<Sample> = VERDICTS
         .iter()
         .zip(&stats.verdicts)
@@ -79,6 +87,11 @@ fn samples_of(filter: &str, stats: &FilterStats) -> Vec<Sample> {
     if let Some(nanos) = stats.mean_nanos() {
         samples.push(FAMILIES[MEAN].sample(&[filter], nanos as f64 / 1e9));
     }
+    samples.push(FAMILIES[GENERATION].sample(&[filter], f64::from(view.generation)));
+    samples.extend(
+        [("accepted", view.reloads.accepted), ("refused", view.reloads.refused)]
+            .map(|(outcome, count)| FAMILIES[RELOADS].sample(&[filter, outcome], count as f64)),
+    );
     let plain = FAMILIES[PLAIN..].iter().zip(plain(stats));
     samples.extend(plain.map(|(family, value)| family.sample(&[filter], value as f64)));
     samples

@@ -17,7 +17,7 @@ use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 
-use super::{Page, Phase, Sources, heartbeats, metrics};
+use super::{Acted, Action, Page, Phase, Sources, heartbeats, metrics};
 use crate::time::Instant;
 
 /// From its opening to its end: a probe or a scrape takes milliseconds.
@@ -90,6 +90,13 @@ async fn answer(request: Request<Incoming>, sources: &Sources) -> Response<Full<
                 wrong_method("GET, HEAD")
             }
         }
+        path if let Some((action, name)) = action(sources, path) => {
+            if request.method() != Method::POST {
+                return wrong_method("POST");
+            }
+            let Acted { status, body } = (action.act)(name).await;
+            json(status, &body)
+        }
         "/live" | "/ready" | "/metrics" | "/heartbeats" => wrong_method("GET, HEAD"),
         "/log" => wrong_method("GET, HEAD, PUT"),
         _ => {
@@ -101,7 +108,19 @@ async fn answer(request: Request<Incoming>, sources: &Sources) -> Response<Full<
 
 fn show(page: &Page, query: &str) -> Response<Full<Bytes>> {
     let Some(value) = (page.answer)(query) else { return plain(StatusCode::NOT_FOUND, "nothing is known of that\n") };
-    let mut answer = plain(StatusCode::OK, format!("{value:#}\n"));
+    json(StatusCode::OK, &value)
+}
+
+/// The action of this path, and the name in it.
+fn action<'a>(sources: &'a Sources, path: &'a str) -> Option<(&'a Action, &'a str)> {
+    sources.actions.iter().find_map(|action| {
+        let name = path.strip_prefix(action.before)?.strip_suffix(action.after)?;
+        (!name.is_empty()).then_some((action, name))
+    })
+}
+
+fn json(status: StatusCode, value: &serde_json::Value) -> Response<Full<Bytes>> {
+    let mut answer = plain(status, format!("{value:#}\n"));
     answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     answer
 }

@@ -27,6 +27,7 @@ fn port() -> Port {
         more: vec![more],
         networks: Arc::default(),
         pages: Vec::new(),
+        actions: Vec::new(),
         log: telemetry.log.clone(),
     };
     let admin = Admin::start("127.0.0.1:0".parse().unwrap(), sources).unwrap();

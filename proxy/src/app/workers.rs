@@ -25,6 +25,14 @@ use crate::dataplane::worker::Worker;
 /// Makes one worker's instances of all filters, on that worker's thread.
 pub type FilterMaker = Arc<dyn Fn() -> Result<Vec<Box<dyn Filter>>, String> + Send + Sync>;
 
+/// A worker's filters: how they are made, and when there may be newer ones.
+pub struct WorkerFilters {
+    /// See there.
+    pub make: FilterMaker,
+    /// Changes whenever filters are to be asked to renew themselves.
+    pub renewed: watch::Receiver<u64>,
+}
+
 /// What the workers are to do.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Phase {
@@ -75,7 +83,7 @@ impl Workers {
     pub fn start(
         dataplane: Arc<Dataplane>,
         count: usize,
-        filters: &FilterMaker,
+        filters: &WorkerFilters,
         states: &Arc<dyn StateSink>,
         networks: &Arc<Networks>,
     ) -> Result<Self, StartError> {
@@ -97,21 +105,23 @@ impl Workers {
             let counters = Arc::new(Counters::default());
             workers.counters.push(Arc::clone(&counters));
             let (ready, is_ready) = std::sync::mpsc::channel();
-            let (dataplane, filters, networks, states) =
-                (Arc::clone(&dataplane), Arc::clone(filters), Arc::clone(networks), Arc::clone(states));
+            let (dataplane, make, networks, states) =
+                (Arc::clone(&dataplane), Arc::clone(&filters.make), Arc::clone(networks), Arc::clone(states));
             let (budget, connections, watched) = (budget.clone(), connections.clone(), watched.clone());
+            let renewed = filters.renewed.clone();
             let body = move || {
                 let local = tokio::runtime::Builder::new_current_thread()
                     .enable_all()
                     .build_local(tokio::runtime::LocalOptions::default());
-                let (local, filters) = match (local, filters()) {
+                let (local, filters) = match (local, make()) {
                     (Ok(local), Ok(filters)) => (local, filters),
                     (Err(error), _) => return drop(ready.send(Err(StartError::Worker(error)))),
                     (_, Err(error)) => return drop(ready.send(Err(StartError::Filters(error)))),
                 };
                 let filters: Vec<_> = filters.into_iter().map(|filter| Rc::new(RefCell::new(filter))).collect();
                 let worker = Rc::new(Worker::new(dataplane, &filters, counters, budget, states, networks));
-                local.block_on(run(worker, sockets, connections, watched, move || drop(ready.send(Ok(())))));
+                let signals = Signals { phase: watched, renewed };
+                local.block_on(run(worker, sockets, connections, signals, move || drop(ready.send(Ok(())))));
             };
             let thread = std::thread::Builder::new().name(format!("belay-{index}")).spawn(body)?;
             workers.threads.push(thread);
@@ -135,16 +145,31 @@ impl Workers {
     }
 }
 
+/// What a worker is told from outside.
+struct Signals {
+    phase: watch::Receiver<Phase>,
+    renewed: watch::Receiver<u64>,
+}
+
 async fn run(
     worker: Rc<Worker>,
     sockets: Vec<TcpListener>,
     connections: Vec<Connections>,
-    mut phase: watch::Receiver<Phase>,
+    signals: Signals,
     ready: impl FnOnce(),
 ) {
     tokio::task::spawn_local({
         let worker = Rc::clone(&worker);
         async move { worker.run_timers().await }
+    });
+    let Signals { mut phase, mut renewed } = signals;
+    tokio::task::spawn_local({
+        let worker = Rc::clone(&worker);
+        async move {
+            while renewed.changed().await.is_ok() {
+                worker.renew_filters().await;
+            }
+        }
     });
     let dataplane = Arc::clone(&worker.dataplane);
     let mut accepting = Vec::new();

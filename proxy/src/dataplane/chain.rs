@@ -18,8 +18,15 @@ pub trait Filter {
     /// The name that the YAML gives it.
     fn name(&self) -> &str;
 
-    /// What it wants to hear. May change when the filter is replaced; ask again for each session.
+    /// What it wants to hear. Changes only with [`Filter::renew`].
     fn subscription(&self) -> Subscription;
+
+    /// Takes up a newer version of itself if there is one, or goes on with what that left to do, for a bounded time. Between
+    /// events only; to be called again after some of these until there is no more.
+    fn renew(&mut self, now: Instant) -> Renewal {
+        let _ = now;
+        Renewal::Done
+    }
 
     /// A client asks to be let in.
     fn on_handshake(&mut self, call: Call<'_>) -> Result<Admission, FilterFailure>;
@@ -47,6 +54,15 @@ pub trait Filter {
     fn on_close(&mut self, call: Call<'_>, reason: &CloseReason);
 }
 
+/// How far a filter has come with a newer version of itself.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Renewal {
+    /// There is nothing to do.
+    Done,
+    /// There is, perhaps.
+    More,
+}
+
 /// What every call to a filter is about.
 pub struct Call<'a> {
     /// The time of the event.
@@ -65,7 +81,7 @@ pub struct Call<'a> {
 
 /// A filter's own handle of a session: the filter gives it meaning, the session carries it. A handle of an earlier
 /// generation names nothing any more; its filter opens the session again when it next hears of it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub struct Handle {
     /// Zero: never opened.
     pub generation: u32,

@@ -14,7 +14,7 @@ use slab::Slab;
 use tokio::sync::{Notify, Semaphore};
 use tracing::{info, warn};
 
-use super::chain::{Chain, SharedFilter};
+use super::chain::{Chain, Renewal, SharedFilter};
 use super::ledger::Counters;
 use super::message::CloseReason;
 use super::probe::Networks;
@@ -37,6 +37,7 @@ pub struct Worker {
     /// Who keeps count of clients.
     pub states: Arc<dyn StateSink>,
     routes: Vec<Rc<RouteState>>,
+    filters: Vec<SharedFilter>,
     budget: Budget,
     networks: Arc<Networks>,
     sessions: RefCell<Slab<Entry>>,
@@ -91,6 +92,7 @@ impl Worker {
         });
         Self {
             routes: routes.collect(),
+            filters: filters.to_vec(),
             counters,
             forwarder: Default::default(),
             dialling: Rc::new(Semaphore::new(DIALLING_MAX)),
@@ -111,6 +113,21 @@ impl Worker {
     /// This worker's own of that route.
     pub fn route(&self, route: &Arc<Route>) -> Option<&Rc<RouteState>> {
         self.routes.iter().find(|state| Arc::ptr_eq(&state.route, route))
+    }
+
+    /// Lets the filters take up newer versions of themselves, events coming in between, and has the chains ask them anew what
+    /// they want to hear.
+    pub async fn renew_filters(&self) {
+        loop {
+            let now = Instant::now();
+            let renew = |filter: &SharedFilter| filter.borrow_mut().renew(now);
+            let more = self.filters.iter().map(renew).filter(|renewal| *renewal == Renewal::More).count();
+            self.routes.iter().for_each(|route| route.chain.ask_anew());
+            if more == 0 {
+                return;
+            }
+            tokio::task::yield_now().await;
+        }
     }
 
     /// Calls with what a session is given for an event.

@@ -1,15 +1,14 @@
-//! The world of `sdk/wit/filter.wit` as Rust types, made by wasmtime's macro: a change of the one is an error in the other
-//! at compile time. What a filter's answers may say is checked in `answer`, what its imports do stands in `imports`.
+//! The worlds of `sdk/wit/filter.wit` as Rust types, made by wasmtime's macro from the larger of the two: a change of the one
+//! is an error in the other at compile time. That a component may lack the rest of it is `program`'s. What a filter's answers may say is checked in `answer`, what its imports do stands in `imports`.
 
 wasmtime::component::bindgen!({
     path: "../sdk/wit",
-    world: "belay-filter",
+    world: "stateful-filter",
     imports: { default: trappable },
     ownership: Borrowing { duplicate_if_necessary: true },
 });
 
 pub(super) use self::belay::filter::{breaker, current, host, limiter, store, types};
-pub(super) use self::exports::belay::filter::filter::Guest;
 
 /// The package whose interfaces filters and host share.
 pub(super) const PACKAGE: &str = "belay:filter";

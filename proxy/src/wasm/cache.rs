@@ -69,7 +69,7 @@ impl Cache {
     }
 
     fn path(&self, component: &[u8]) -> PathBuf {
-        self.dir.join(format!("{}-{}.cwasm", hex(&Sha256::digest(component)), self.engine))
+        self.dir.join(format!("{}-{}.cwasm", sha256(component), self.engine))
     }
 
     fn prune(&self) -> io::Result<()> {
@@ -84,6 +84,11 @@ impl Cache {
         let surplus = entries.len().saturating_sub(ENTRIES_MAX);
         entries.iter().take(surplus).try_for_each(|(_, path)| std::fs::remove_file(path))
     }
+}
+
+/// What an engine that is set up as this one has compiled just now.
+pub(super) fn fresh(compiled: &[u8], engine: &Engine) -> wasmtime::Result<Component> {
+    trusted::deserialize(engine, compiled)
 }
 
 /// The entry's content behind its sum. Marks it as used.
@@ -125,6 +130,11 @@ fn ours_alone(metadata: &std::fs::Metadata) -> io::Result<()> {
         return Ok(());
     }
     Err(io::Error::new(io::ErrorKind::PermissionDenied, "it must belong to this user, and nobody else may write to it"))
+}
+
+/// The sum of a component's bytes, in hexadecimal digits.
+pub(super) fn sha256(component: &[u8]) -> String {
+    hex(&Sha256::digest(component))
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -59,6 +59,12 @@ pub enum LoadProblem {
     /// `configure` said no.
     #[error("it does not accept its config: {0}")]
     Config(Box<str>),
+    /// Workers are still taking up the version before.
+    #[error("{workers} workers are still taking up the version before: try again in a moment")]
+    Busy {
+        /// How many.
+        workers: usize,
+    },
     /// It could not be instantiated, or `configure` failed.
     #[error("it failed before it could serve: {0}")]
     Failed(Box<str>),

@@ -1,16 +1,17 @@
 //! The data path's seam, spoken to an instance: each event becomes a call, each answer is checked.
 
-use super::abi::Guest;
 use super::abi::exports::belay::filter::filter as wit;
 use super::abi::types;
 use super::answer;
 use super::handshake;
 use super::instance::{Closing, Instance};
+use super::program::Exports;
 use super::state::State;
 use crate::dataplane::chain::{
-    Admission, Call, Filter, FilterFailure, Interest, Reaction, Subscription, UpstreamEvent, Verdict,
+    Admission, Call, Filter, FilterFailure, Interest, Reaction, Renewal, Subscription, UpstreamEvent, Verdict,
 };
 use crate::dataplane::message::{CloseReason, Direction, MessageKind};
+use crate::time::Instant;
 
 /// What a close without a code is called (RFC 6455, section 7.4.1).
 const NO_CODE: u16 = 1005;
@@ -24,11 +25,15 @@ impl Filter for Instance {
         self.subscription
     }
 
+    fn renew(&mut self, now: Instant) -> Renewal {
+        self.renewed(now)
+    }
+
     fn on_handshake(&mut self, mut call: Call<'_>) -> Result<Admission, FilterFailure> {
         self.open(&mut call)?;
         let handshake = handshake::Owned::new(call.route, call.handshake);
-        let answer = self.call(&mut call, "on-handshake", |guest, store, slot| {
-            handshake.with(|handshake| guest.call_on_handshake(store, slot, handshake))
+        let answer = self.call(&mut call, "on-handshake", |exports, store, slot| {
+            handshake.with(|handshake| exports.filter.call_on_handshake(store, slot, handshake))
         })?;
         match answer {
             Ok(()) => {
@@ -65,8 +70,8 @@ impl Filter for Instance {
             MessageKind::Text => types::MessageKind::Text,
             MessageKind::Binary => types::MessageKind::Binary,
         };
-        let verdict = self.event(&mut call, "on-message", |guest, store, slot| {
-            guest.call_on_message(store, slot, wit_direction(direction), wit_kind, size, seen)
+        let verdict = self.event(&mut call, "on-message", |exports, store, slot| {
+            exports.filter.call_on_message(store, slot, wit_direction(direction), wit_kind, size, seen)
         })?;
         let verdict = answer::verdict(verdict, kind).map_err(|what| self.misused(&call, "on-message", &what))?;
         self.stats.count_verdict(&verdict);
@@ -81,17 +86,17 @@ impl Filter for Instance {
             UpstreamEvent::Lost => types::UpstreamEvent::Lost,
             UpstreamEvent::Latency(time) => types::UpstreamEvent::Latency(micros(time)),
         };
-        self.reaction(call, "on-upstream", |guest, store, slot| guest.call_on_upstream(store, slot, event))
+        self.reaction(call, "on-upstream", |exports, store, slot| exports.filter.call_on_upstream(store, slot, event))
     }
 
     fn on_heartbeat(&mut self, call: Call<'_>, direction: Direction) -> Result<Reaction, FilterFailure> {
-        self.reaction(call, "on-heartbeat", |guest, store, slot| {
-            guest.call_on_heartbeat(store, slot, wit_direction(direction))
+        self.reaction(call, "on-heartbeat", |exports, store, slot| {
+            exports.filter.call_on_heartbeat(store, slot, wit_direction(direction))
         })
     }
 
     fn on_timer(&mut self, call: Call<'_>, timer: u32) -> Result<Reaction, FilterFailure> {
-        self.reaction(call, "on-timer", |guest, store, slot| guest.call_on_timer(store, slot, timer))
+        self.reaction(call, "on-timer", |exports, store, slot| exports.filter.call_on_timer(store, slot, timer))
     }
 
     /// An instance that does not know the session has nothing to free, so it is not told.
@@ -99,7 +104,8 @@ impl Filter for Instance {
         if self.closing(*call.handle) == Closing::Told {
             let reason = types::CloseReasonParam { code: reason.code.unwrap_or(NO_CODE), reason: &reason.reason };
             // A failure has been logged and counted, and there is no event left that a policy could decide about.
-            let _ = self.call(&mut call, "on-close", |guest, store, slot| guest.call_on_close(store, slot, reason));
+            let _ = self
+                .call(&mut call, "on-close", |exports, store, slot| exports.filter.call_on_close(store, slot, reason));
         }
         self.forget(call.handle);
     }
@@ -110,7 +116,7 @@ impl Instance {
         &mut self,
         mut call: Call<'_>,
         name: &'static str,
-        run: impl FnOnce(&Guest, &mut wasmtime::Store<State>, u32) -> wasmtime::Result<wit::Reaction>,
+        run: impl FnOnce(&Exports, &mut wasmtime::Store<State>, u32) -> wasmtime::Result<wit::Reaction>,
     ) -> Result<Reaction, FilterFailure> {
         let reaction = self.event(&mut call, name, run)?;
         let reaction = answer::reaction(reaction).map_err(|what| self.misused(&call, name, &what))?;

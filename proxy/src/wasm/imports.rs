@@ -15,7 +15,7 @@ use super::state::{Phase, State};
 /// Everything a filter may import.
 pub(super) fn linker(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<State>> {
     let mut linker = Linker::new(engine);
-    abi::BelayFilter::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state)?;
+    abi::StatefulFilter::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state)?;
     Ok(linker)
 }
 
@@ -26,7 +26,7 @@ impl abi::types::Host for State {}
 fn configuring(state: &State) -> Result<(), String> {
     match state.phase {
         Phase::Configure => Ok(()),
-        Phase::Event(_) => Err("this can be defined only in configure".into()),
+        Phase::Event(_) | Phase::Snapshot => Err("this can be defined only in configure".into()),
     }
 }
 

@@ -1,31 +1,36 @@
-//! A filter as one worker has it: one instance for all of the worker's sessions, replaced when it fails.
+//! A filter as one worker has it: one instance for all of the worker's sessions, replaced when it fails, and when there is a
+//! newer version.
 
 use std::sync::Arc;
 
 use wasmtime::Store;
 
-use super::abi::Guest;
 use super::context::Context;
 use super::failure::{self, Kind};
 use super::handshake;
-use super::live::{HearsClose, Live, Program, StartError};
+use super::live::{HearsClose, Live, StartError};
+use super::loaded::{Update, Updates, Version};
+use super::moving::{Asking, Moving, Settled};
+use super::program::Exports;
 use super::services::log::{Admitted, Gate};
 use super::state::State;
 use super::stats;
 use super::stats::FilterStats;
 use super::throttle::Throttle;
 use super::ticker::Beat;
-use crate::dataplane::chain::{Call, FilterFailure, Handle, Subscription};
+use crate::dataplane::chain::{Call, FilterFailure, Handle, Renewal, Subscription};
 use crate::time::Instant;
 
 /// See the module.
 pub(super) struct Instance {
-    program: Program,
+    version: Arc<Version>,
     pub(super) context: Arc<Context>,
     pub(super) stats: Arc<FilterStats>,
     beat: Beat,
+    updates: Updates,
     pub(super) subscription: Subscription,
     life: Life,
+    moving: Moving,
     throttle: Throttle,
     failures_told: Gate,
 }
@@ -41,20 +46,23 @@ enum Life {
 impl Instance {
     /// Makes the first instance.
     pub(super) fn start(
-        program: Program,
+        version: Arc<Version>,
         context: Arc<Context>,
         stats: Arc<FilterStats>,
         beat: Beat,
+        updates: Updates,
         now: Instant,
     ) -> Result<Self, StartError> {
-        let live = Live::start(&program, &context, &stats, &beat, now)?;
+        let live = Live::start(&version.program, &context, &stats, &beat, now)?;
         Ok(Self {
             subscription: live.subscription,
-            program,
+            version,
             context,
             stats,
             beat,
+            updates,
             life: Life::Running(Box::new(live)),
+            moving: Moving::default(),
             throttle: Throttle::default(),
             failures_told: Gate::default(),
         })
@@ -65,16 +73,87 @@ impl Instance {
         &mut self,
         call: &mut Call<'_>,
         name: &'static str,
-        run: impl FnOnce(&Guest, &mut Store<State>, u32) -> wasmtime::Result<R>,
+        run: impl FnOnce(&Exports, &mut Store<State>, u32) -> wasmtime::Result<R>,
     ) -> Result<R, FilterFailure> {
-        let subscription = self.subscription;
-        if self.open(call)? == Known::New && subscription.handshake {
-            let handshake = handshake::Owned::new(call.route, call.handshake);
-            self.call(call, "on-reopen", |guest, store, slot| {
-                handshake.with(|h| guest.call_on_reopen(store, slot, h))
-            })?;
+        let earlier = *call.handle;
+        if self.open(call)? == Known::New {
+            self.introduce(call, earlier)?;
         }
         self.call(call, name, run)
+    }
+
+    /// The session may come from an instance that this one took the place of, with what that kept of it.
+    fn introduce(&mut self, call: &mut Call<'_>, earlier: Handle) -> Result<(), FilterFailure> {
+        let asking = Asking { context: &self.context, beat: &self.beat, stats: &self.stats, now: call.now };
+        let carried = self.moving.take(earlier, &asking);
+        if let Some(state) = carried
+            && self.restore(call, &state)? == Restored::Yes
+        {
+            return Ok(());
+        }
+        if self.subscription.handshake {
+            let handshake = handshake::Owned::new(call.route, call.handshake);
+            self.call(call, "on-reopen", |exports, store, slot| {
+                handshake.with(|handshake| exports.filter.call_on_reopen(store, slot, handshake))
+            })?;
+        }
+        Ok(())
+    }
+
+    fn restore(&mut self, call: &mut Call<'_>, carried: &[u8]) -> Result<Restored, FilterFailure> {
+        let handshake = handshake::Owned::new(call.route, call.handshake);
+        let restored = self.call(call, "restore", |exports, store, slot| match &exports.state {
+            Some(state) => handshake.with(|handshake| state.call_restore(store, slot, handshake, carried)),
+            None => Ok(Err("this version has no restore".to_owned())),
+        });
+        match restored {
+            Ok(Ok(())) => {
+                self.stats.states_carried.add(1);
+                Ok(Restored::Yes)
+            }
+            Ok(Err(complaint)) => {
+                self.stats.states_lost.add(1);
+                if let Admitted::Write { thinned } = self.failures_told.admit(call.now) {
+                    let (filter, session) = (&*self.context.name, call.handshake.session);
+                    let cause = failure::one_line(&complaint);
+                    tracing::warn!(filter, %session, cause, untold = thinned, "a filter did not take in a session's state");
+                }
+                Ok(Restored::No)
+            }
+            Err(failure) => {
+                self.stats.states_lost.add(1);
+                Err(failure)
+            }
+        }
+    }
+
+    /// See [`Filter::renew`](crate::dataplane::chain::Filter::renew).
+    pub(super) fn renewed(&mut self, now: Instant) -> Renewal {
+        if self.moving.settled() == Settled::NotYet {
+            self.moving.turn(&Asking { context: &self.context, beat: &self.beat, stats: &self.stats, now });
+            return Renewal::More;
+        }
+        match self.updates.take() {
+            Some(update) => {
+                self.take_up(update);
+                Renewal::More
+            }
+            None => Renewal::Done,
+        }
+    }
+
+    fn take_up(&mut self, update: Update) {
+        let Update { version, mut live } = update;
+        live.count_in(&self.stats);
+        self.subscription = live.subscription;
+        self.version = version;
+        self.throttle = Throttle::default();
+        let carries = live.exports.state.is_some();
+        match std::mem::replace(&mut self.life, Life::Running(live)) {
+            Life::Running(old) if carries => self.moving.retire(old),
+            Life::Failed { .. } if carries => {}
+            Life::Running(_) | Life::Failed { .. } => self.moving.give_up(&self.stats),
+        }
     }
 
     /// Gives the session its slot, in a running instance.
@@ -102,7 +181,7 @@ impl Instance {
             let wait = next.since(call.now).as_millis();
             return Err(self.context.failure(format!("it keeps failing, and is tried again in {wait} ms")));
         }
-        match Live::start(&self.program, &self.context, &self.stats, &self.beat, call.now) {
+        match Live::start(&self.version.program, &self.context, &self.stats, &self.beat, call.now) {
             Ok(live) => {
                 self.stats.restarts.add(1);
                 self.subscription = live.subscription;
@@ -121,7 +200,7 @@ impl Instance {
         &mut self,
         call: &mut Call<'_>,
         name: &'static str,
-        run: impl FnOnce(&Guest, &mut Store<State>, u32) -> wasmtime::Result<R>,
+        run: impl FnOnce(&Exports, &mut Store<State>, u32) -> wasmtime::Result<R>,
     ) -> Result<R, FilterFailure> {
         let Life::Running(live) = &mut self.life else {
             return Err(self.context.failure("it is not running"));
@@ -131,7 +210,7 @@ impl Instance {
         let timed = calls.is_multiple_of(stats::TIMED_ONE_IN).then(std::time::Instant::now);
         live.enter(call, self.context.limits.deadline);
         self.beat.begin();
-        let result = run(live.guest.belay_filter_filter(), &mut live.store, call.handle.slot);
+        let result = run(&live.exports, &mut live.store, call.handle.slot);
         self.beat.end();
         let misuse = live.leave(call);
         if let Some(started) = timed {
@@ -180,6 +259,8 @@ impl Instance {
         {
             live.slots.give_back(handle.slot);
             self.stats.sessions.sub(1);
+        } else {
+            self.moving.forget(*handle);
         }
         *handle = Handle::default();
     }
@@ -212,6 +293,13 @@ impl Instance {
 pub(super) enum Known {
     Before,
     New,
+}
+
+/// Whether a session goes on with what an earlier instance kept of it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Restored {
+    Yes,
+    No,
 }
 
 /// What the end of a session means to the running instance.

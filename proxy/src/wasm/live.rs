@@ -7,11 +7,13 @@ use std::time::Duration;
 
 use wasmtime::{Store, UpdateDeadline};
 
-use super::abi::{BelayFilter, BelayFilterPre, types};
+use super::abi::types;
 use super::answer;
 use super::context::{CONFIGURE_DEADLINE, Context};
 use super::deadline::Ruling;
 use super::failure;
+use super::moving::{Asking, STATE_BYTES_MAX};
+use super::program::{Exports, InstantiateError, Program};
 use super::slots::Slots;
 use super::state::{Phase, State};
 use super::stats::FilterStats;
@@ -19,13 +21,10 @@ use super::ticker::Beat;
 use crate::dataplane::chain::{Call, Subscription};
 use crate::time::Instant;
 
-/// A component that is compiled, checked and linked.
-pub(super) type Program = BelayFilterPre<State>;
-
 /// See the module.
 pub(super) struct Live {
     pub(super) store: Store<State>,
-    pub(super) guest: BelayFilter,
+    pub(super) exports: Exports,
     pub(super) slots: Slots,
     /// No other instance of the process has or had this number: a session's handle of another instance is known as such.
     pub(super) generation: u32,
@@ -85,22 +84,20 @@ impl Live {
         let epochs = store.data_mut().begin(CONFIGURE_DEADLINE);
         store.set_epoch_deadline(epochs);
         beat.begin();
-        let configured =
-            program.instance_pre().instantiate(&mut store).map_err(|error| ("instantiation", error)).and_then(
-                |instance| {
-                    let guest = BelayFilter::new(&mut store, &instance).map_err(|error| (MISMATCH, error))?;
-                    let answer = guest.belay_filter_filter().call_configure(&mut store, &context.config);
-                    answer.map(|answer| (guest, answer)).map_err(|error| ("configure", error))
-                },
-            );
+        let configured = program.instantiate(&mut store).map(|exports| {
+            let answer = exports.filter.call_configure(&mut store, &context.config);
+            (exports, answer)
+        });
         beat.end();
-        let (guest, answer) = configured.map_err(|(call, error)| {
-            if call == MISMATCH {
-                return StartError::Mismatch(format!("{error:#}").into());
-            }
+        let failed = |call, error: &wasmtime::Error, store: &Store<State>| {
             let deadline_ms = CONFIGURE_DEADLINE.as_millis();
-            StartError::Failed(failure::describe(call, &error, context, &store.data().memory, deadline_ms))
+            StartError::Failed(failure::describe(call, error, context, &store.data().memory, deadline_ms))
+        };
+        let (exports, answer) = configured.map_err(|error| match error {
+            InstantiateError::Failed(error) => failed("instantiation", &error, &store),
+            InstantiateError::Mismatch(error) => StartError::Mismatch(format!("{error:#}").into()),
         })?;
+        let answer = answer.map_err(|error| failed("configure", &error, &store))?;
         let asked = answer.map_err(|text| StartError::Refused(failure::one_line(&text).into()))?;
         if let Some(what) = store.data_mut().misuse.take() {
             return Err(StartError::Failed(format!("configure: {what}").into()));
@@ -108,7 +105,7 @@ impl Live {
         let hears_close = if asked.events.contains(types::Events::CLOSE) { HearsClose::Yes } else { HearsClose::No };
         Ok(Self {
             store,
-            guest,
+            exports,
             slots: Slots::default(),
             generation: next_generation(),
             subscription: answer::subscription(asked),
@@ -136,14 +133,47 @@ impl Live {
     }
 }
 
+impl Live {
+    /// It was made aside, and comes to the worker that counts here.
+    pub(super) fn count_in(&mut self, stats: &Arc<FilterStats>) {
+        self.store.data_mut().count_in(stats);
+        self.stats = Arc::clone(stats);
+    }
+
+    /// What it keeps of a session, for its successor. It is of no more use after an error.
+    pub(super) fn snapshot(&mut self, slot: u32, asking: &Asking<'_>) -> Result<Option<Vec<u8>>, Box<str>> {
+        let Some(state) = &self.exports.state else { return Ok(None) };
+        let deadline = asking.context.limits.deadline;
+        let data = self.store.data_mut();
+        let epochs = data.begin(deadline);
+        data.phase = Phase::Snapshot;
+        data.now = asking.now;
+        self.store.set_epoch_deadline(epochs);
+        asking.beat.begin();
+        let answer = state.call_snapshot(&mut self.store, slot);
+        asking.beat.end();
+        let data = self.store.data_mut();
+        let misuse = data.misuse.take();
+        let answer = answer.map_err(|error| {
+            failure::describe("snapshot", &error, asking.context, &data.memory, deadline.as_millis())
+        })?;
+        match (misuse, answer) {
+            (Some(what), _) => Err(format!("snapshot: {what}").into()),
+            (None, Some(bytes)) if bytes.len() > STATE_BYTES_MAX => Err(format!(
+                "snapshot: {} bytes of one session, and {STATE_BYTES_MAX} may be carried over",
+                bytes.len()
+            )
+            .into()),
+            (None, answer) => Ok(answer),
+        }
+    }
+}
+
 impl Drop for Live {
     fn drop(&mut self) {
         self.stats.sessions.sub(self.slots.taken());
     }
 }
-
-/// Stands for a call that was not made.
-const MISMATCH: &str = "";
 
 /// Zero is a session that was never opened.
 fn next_generation() -> u32 {

@@ -23,6 +23,15 @@ impl Slots {
         u64::from(self.next).saturating_sub(self.free.len() as u64)
     }
 
+    /// Those that are taken.
+    pub(super) fn list(&self) -> Vec<u32> {
+        let mut taken = vec![true; self.next as usize];
+        for &slot in &self.free {
+            taken[slot as usize] = false;
+        }
+        (0..self.next).filter(|&slot| taken[slot as usize]).collect()
+    }
+
     /// The session is over.
     pub(super) fn give_back(&mut self, slot: u32) {
         self.free.push(slot);
@@ -38,6 +47,7 @@ mod tests {
         let mut slots = Slots::default();
         assert_eq!([slots.take(), slots.take(), slots.take()], [0, 1, 2]);
         slots.give_back(1);
+        assert_eq!(slots.list(), [0, 2]);
         assert_eq!([slots.take(), slots.take()], [1, 3]);
     }
 }

@@ -50,6 +50,8 @@ pub(super) enum Phase {
     Configure,
     /// In an event of this session.
     Event(SessionId),
+    /// While it tells what it keeps of a session: for a successor, not in an event.
+    Snapshot,
 }
 
 /// A breaker under the number that the instance knows it by, and the numbers of its keys.
@@ -94,6 +96,12 @@ impl State {
         }
     }
 
+    /// An instance that was made aside comes to the worker that counts here.
+    pub(super) fn count_in(&mut self, stats: &Arc<FilterStats>) {
+        stats.memory_bytes.add(self.memory.bytes as u64);
+        self.stats = Arc::clone(stats);
+    }
+
     /// A call begins. The epochs that it may take before [`State::rule`] is asked.
     pub(super) fn begin(&mut self, deadline: Duration) -> u64 {
         self.host_calls_left = self.context.limits.host_calls_max;
@@ -125,7 +133,7 @@ impl State {
 
     pub(super) fn session(&self) -> Option<SessionId> {
         match self.phase {
-            Phase::Configure => None,
+            Phase::Configure | Phase::Snapshot => None,
             Phase::Event(session) => Some(session),
         }
     }

@@ -31,6 +31,10 @@ pub struct FilterStats {
     pub throttled: Counter,
     /// Instances made in place of failed ones.
     pub restarts: Counter,
+    /// Sessions whose state was taken in by a newer version.
+    pub states_carried: Counter,
+    /// Sessions whose state was not: a snapshot or restore failed, was refused, or was too large.
+    pub states_lost: Counter,
     /// Lines of the filter's log that were thinned out.
     pub log_lines_thinned: Counter,
     /// Calls that were timed, one in 64.
@@ -82,7 +86,7 @@ impl FilterStats {
         }
     }
 
-    fn plain(&self) -> [&Counter; 15] {
+    fn plain(&self) -> [&Counter; 17] {
         [
             &self.calls,
             &self.accepted,
@@ -94,6 +98,8 @@ impl FilterStats {
             &self.misuses,
             &self.throttled,
             &self.restarts,
+            &self.states_carried,
+            &self.states_lost,
             &self.log_lines_thinned,
             &self.timed_calls,
             &self.timed_nanos,

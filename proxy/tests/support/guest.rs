@@ -31,10 +31,20 @@ pub(crate) struct Guest {
     pub(crate) on_timer: &'static str,
     /// `(param $session i32) (param $code i32) (param $reason i32) (param $len i32)`
     pub(crate) on_close: &'static str,
+    /// Of those that offer their state.
+    pub(crate) state: Option<State>,
     /// The world's folder.
     pub(crate) wit: &'static str,
     /// Taken into the world before it is made, as (what, by what).
     pub(crate) wit_change: Option<(&'static str, &'static str)>,
+}
+
+/// The bodies of the exports of `state`.
+pub(crate) struct State {
+    /// `(param $session i32) (result i32)`
+    pub(crate) snapshot: &'static str,
+    /// `(param $args i32) (result i32)`; the session stands first at `$args`, the state's address at 72, its length at 76.
+    pub(crate) restore: &'static str,
 }
 
 /// Subscribes to every event and the whole of every message.
@@ -50,6 +60,27 @@ pub(crate) const FIRST: &str = "
     (memory.fill (i32.const 0) (i32.const 0) (i32.const 64))
     (i32.const 0)";
 
+/// A table of counts, above what a small message's heap reaches: 5,000 sessions.
+const COUNT_AT: &str = "
+    (func $count_at (param $session i32) (result i32)
+      (i32.add (i32.const 40000) (i32.mul (local.get $session) (i32.const 4))))";
+/// Writes the session's count behind the name at 2000, as eight digits.
+const COUNT: &str = "
+    (local $n i32) (local $i i32)
+    (local.set $n (i32.add (i32.load (call $count_at (local.get $session))) (i32.const 1)))
+    (i32.store (call $count_at (local.get $session)) (local.get $n))
+    (local.set $i (i32.const 8))
+    (loop $digits
+      (local.set $i (i32.sub (local.get $i) (i32.const 1)))
+      (i32.store8 (i32.add (i32.const 2001) (local.get $i))
+        (i32.add (i32.const 48) (i32.rem_u (local.get $n) (i32.const 10))))
+      (local.set $n (i32.div_u (local.get $n) (i32.const 10)))
+      (br_if $digits (local.get $i)))
+    (memory.fill (i32.const 0) (i32.const 0) (i32.const 64))
+    (i32.store8 (i32.const 0) (i32.const 2))
+    (i32.store (i32.const 4) (i32.const 2000)) (i32.store (i32.const 8) (i32.const 9))
+    (i32.const 0)";
+
 impl Default for Guest {
     fn default() -> Self {
         Self {
@@ -62,6 +93,7 @@ impl Default for Guest {
             on_heartbeat: FIRST,
             on_timer: FIRST,
             on_close: "",
+            state: None,
             wit: concat!(env!("CARGO_MANIFEST_DIR"), "/../sdk/wit"),
             wit_change: None,
         }
@@ -72,6 +104,39 @@ impl Guest {
     /// A filter that answers each message with this verdict.
     pub(crate) fn answering(on_message: &'static str) -> Self {
         Self { on_message, ..Self::default() }
+    }
+
+    /// A filter that puts in each message's place its own name and how many the client has said: `a00000001`. It carries its
+    /// counts over.
+    pub(crate) fn counting(name: char) -> Self {
+        Self {
+            items: format!("(data (i32.const 2000) \"{name}\"){COUNT_AT}").leak(),
+            configure: "
+                (i32.store8 (i32.const 0) (i32.const 0))
+                (i32.store8 (i32.const 4) (i32.const 3))
+                (i32.store8 (i32.const 20) (i32.const 9))
+                (i32.const 0)",
+            on_handshake: "
+                (i32.store (call $count_at (i32.load (local.get $args))) (i32.const 0))
+                (memory.fill (i32.const 0) (i32.const 0) (i32.const 64))
+                (i32.const 0)",
+            on_reopen: "(i32.store (call $count_at (i32.load (local.get $args))) (i32.const 0))",
+            on_message: COUNT,
+            state: Some(State {
+                snapshot: "
+                    (memory.fill (i32.const 0) (i32.const 0) (i32.const 64))
+                    (i32.store8 (i32.const 0) (i32.const 1))
+                    (i32.store (i32.const 4) (call $count_at (local.get $session)))
+                    (i32.store (i32.const 8) (i32.const 4))
+                    (i32.const 0)",
+                restore: "
+                    (i32.store (call $count_at (i32.load (local.get $args)))
+                      (i32.load (i32.load offset=72 (local.get $args))))
+                    (memory.fill (i32.const 0) (i32.const 0) (i32.const 64))
+                    (i32.const 0)",
+            }),
+            ..Self::default()
+        }
     }
 
     /// The component's bytes.
@@ -97,7 +162,8 @@ impl Guest {
             text = text.replace(from, to);
         }
         let package = resolve.push_str(&path, &text).expect("the WIT is valid");
-        let world = resolve.select_world(&[package], Some("belay-filter")).expect("the world is there");
+        let world = if self.state.is_some() { "stateful-filter" } else { "belay-filter" };
+        let world = resolve.select_world(&[package], Some(world)).expect("the world is there");
         let version = resolve.packages[package].name.version.as_ref().expect("it has a version").to_string();
         (resolve, world, version)
     }
@@ -106,6 +172,15 @@ impl Guest {
         let Self { items, configure, on_handshake, on_reopen, on_message, .. } = self;
         let Self { on_upstream, on_heartbeat, on_timer, on_close, .. } = self;
         let f = format!("belay:filter/filter@{version}");
+        let state = self.state.as_ref().map_or_else(String::new, |State { snapshot, restore }| {
+            let f = format!("belay:filter/state@{version}");
+            format!(
+                r#"(func (export "{f}#snapshot") (param $session i32) (result i32) {snapshot})
+  (func (export "{f}#restore") (param $args i32) (result i32) {restore})
+  (export "cabi_post_{f}#snapshot" (func $free))
+  (export "cabi_post_{f}#restore" (func $free))"#
+            )
+        });
         format!(
             r#"(module
   (import "belay:filter/host@{version}" "log" (func $log (param i32 i32 i32)))
@@ -142,6 +217,7 @@ impl Guest {
   (func (export "{f}#on-heartbeat") (param $session i32) (param $direction i32) (result i32) {on_heartbeat})
   (func (export "{f}#on-timer") (param $session i32) (param $timer i32) (result i32) {on_timer})
   (func (export "{f}#on-close") (param $session i32) (param $code i32) (param $reason i32) (param $len i32) {on_close})
+  {state}
   (export "cabi_post_{f}#configure" (func $free))
   (export "cabi_post_{f}#on-handshake" (func $free))
   (export "cabi_post_{f}#on-message" (func $free))

@@ -25,6 +25,13 @@ pub type SharedFilter = Rc<RefCell<Box<dyn Filter>>>;
 #[derive(Default)]
 pub struct Chain {
     filters: Vec<SharedFilter>,
+    /// Changes between events only.
+    listening: RefCell<Listening>,
+}
+
+/// The places of the filters that want to hear of each kind of event, in the order in which they are asked.
+#[derive(Default)]
+struct Listening {
     to_backend: Vec<usize>,
     to_client: Vec<usize>,
     handshake: Vec<usize>,
@@ -89,25 +96,17 @@ const FILTER_FAILED: u16 = 1011;
 impl Chain {
     /// The filters in the order for messages to the backend.
     pub fn new(filters: Vec<SharedFilter>) -> Self {
-        let subscriptions: Vec<_> = filters.iter().map(|filter| filter.borrow().subscription()).collect();
-        let wanting = |wants: fn(&Subscription) -> bool| -> Vec<usize> {
-            (0..subscriptions.len()).filter(|&position| wants(&subscriptions[position])).collect()
-        };
-        let mut to_client = wanting(|s| s.to_client != Interest::Ignore);
-        to_client.reverse();
-        Self {
-            to_backend: wanting(|s| s.to_backend != Interest::Ignore),
-            to_client,
-            handshake: wanting(|s| s.handshake),
-            upstream: wanting(|s| s.upstream),
-            heartbeat: wanting(|s| s.heartbeat),
-            filters,
-        }
+        Self { listening: RefCell::new(Listening::of(&filters)), filters }
+    }
+
+    /// Asks the filters anew what they want to hear: some may have been renewed.
+    pub fn ask_anew(&self) {
+        self.listening.replace(Listening::of(&self.filters));
     }
 
     /// Whether any filter decides on who comes in.
     pub fn guards_handshakes(&self) -> bool {
-        !self.handshake.is_empty()
+        !self.listening.borrow().handshake.is_empty()
     }
 
     /// A handle for each filter, for a session that none has heard of.
@@ -117,7 +116,7 @@ impl Chain {
 
     /// Asks each filter whether the client may come in; the first that refuses decides.
     pub fn on_handshake(&self, subject: &mut Subject<'_>) -> Admission {
-        for &position in &self.handshake {
+        for &position in &self.listening.borrow().handshake {
             let mut filter = self.filters[position].borrow_mut();
             let span = FilterSpan::of_handshake(&subject.handshake.trace, filter.name());
             let answer = filter.on_handshake(subject.call(position));
@@ -162,7 +161,7 @@ impl Chain {
         let (direction, kind) = (facts.direction, facts.kind);
         let mut payload = Cow::Borrowed(payload);
         let mut memory = Memory::Forget;
-        for &position in self.listeners(direction) {
+        for &position in self.listening.borrow().to(direction) {
             let mut filter = self.filters[position].borrow_mut();
             let called = span.map(|message| message.filter(filter.name()));
             let answer = filter.on_message(subject.call(position), direction, kind, &payload);
@@ -190,12 +189,12 @@ impl Chain {
 
     /// Whether any filter listens to messages in this direction.
     pub fn listens(&self, direction: Direction) -> bool {
-        !self.listeners(direction).is_empty()
+        !self.listening.borrow().to(direction).is_empty()
     }
 
     /// Tells the filters what became of the upstream, and hands what they want done to `react`.
     pub fn on_upstream(&self, subject: &mut Subject<'_>, event: UpstreamEvent, mut react: impl FnMut(Reaction)) {
-        for &position in &self.upstream {
+        for &position in &self.listening.borrow().upstream {
             let reaction = self.filters[position].borrow_mut().on_upstream(subject.call(position), event);
             // A failure here concerns no message: the filter is as good as new, and nobody else need know.
             react(reaction.unwrap_or_else(|failure| {
@@ -207,7 +206,7 @@ impl Chain {
 
     /// Tells the filters that a heartbeat was answered at the edge.
     pub fn on_heartbeat(&self, subject: &mut Subject<'_>, direction: Direction, mut react: impl FnMut(Reaction)) {
-        for &position in &self.heartbeat {
+        for &position in &self.listening.borrow().heartbeat {
             let reaction = self.filters[position].borrow_mut().on_heartbeat(subject.call(position), direction);
             react(reaction.unwrap_or_else(|failure| {
                 noted(failure);
@@ -234,8 +233,26 @@ impl Chain {
             }
         }
     }
+}
 
-    fn listeners(&self, direction: Direction) -> &[usize] {
+impl Listening {
+    fn of(filters: &[SharedFilter]) -> Self {
+        let subscriptions: Vec<_> = filters.iter().map(|filter| filter.borrow().subscription()).collect();
+        let wanting = |wants: fn(&Subscription) -> bool| -> Vec<usize> {
+            (0..subscriptions.len()).filter(|&position| wants(&subscriptions[position])).collect()
+        };
+        let mut to_client = wanting(|s| s.to_client != Interest::Ignore);
+        to_client.reverse();
+        Self {
+            to_backend: wanting(|s| s.to_backend != Interest::Ignore),
+            to_client,
+            handshake: wanting(|s| s.handshake),
+            upstream: wanting(|s| s.upstream),
+            heartbeat: wanting(|s| s.heartbeat),
+        }
+    }
+
+    fn to(&self, direction: Direction) -> &[usize] {
         match direction {
             Direction::ToBackend => &self.to_backend,
             Direction::ToClient => &self.to_client,

@@ -6,7 +6,6 @@
 
 use std::fs::{File, Metadata};
 use std::io::Read;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -14,6 +13,7 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 
 use super::lock;
+use crate::stamp::Stamp;
 use crate::time::Instant;
 
 /// A file is looked at this often at most.
@@ -44,16 +44,6 @@ struct Seen {
 struct Content {
     bytes: Arc<[u8]>,
     version: u64,
-}
-
-/// What tells one content of a file from another without reading it.
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct Stamp {
-    device: u64,
-    inode: u64,
-    size: u64,
-    modified: (i64, i64),
-    changed: (i64, i64),
 }
 
 impl Files {
@@ -106,13 +96,13 @@ impl Files {
 
 /// The file's content if it is not the one that `known` stands for.
 fn changed(path: &Path, known: Option<Stamp>) -> std::io::Result<Option<(Stamp, Content)>> {
-    let stamp = Stamp::of(&std::fs::metadata(path)?)?;
+    let stamp = plain(&std::fs::metadata(path)?)?;
     if Some(stamp) == known {
         return Ok(None);
     }
     // The stamp is the opened file's own, so that one swapped in the meantime is seen next time.
     let mut file = File::open(path)?;
-    let stamp = Stamp::of(&file.metadata()?)?;
+    let stamp = plain(&file.metadata()?)?;
     let mut bytes = Vec::new();
     file.by_ref().take(BYTES_MAX + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > BYTES_MAX {
@@ -126,21 +116,13 @@ fn too_long() -> std::io::Error {
     std::io::Error::new(std::io::ErrorKind::FileTooLarge, "it is longer than 1 MiB")
 }
 
-impl Stamp {
-    /// Of a plain file: opening a pipe could wait for ever, reading a device never end.
-    fn of(metadata: &Metadata) -> std::io::Result<Self> {
-        if !metadata.is_file() {
-            return Err(std::io::Error::new(std::io::ErrorKind::InvalidInput, "it is not a plain file"));
-        }
-        if metadata.size() > BYTES_MAX {
-            return Err(too_long());
-        }
-        Ok(Self {
-            device: metadata.dev(),
-            inode: metadata.ino(),
-            size: metadata.size(),
-            modified: (metadata.mtime(), metadata.mtime_nsec()),
-            changed: (metadata.ctime(), metadata.ctime_nsec()),
-        })
+/// Of a plain file: opening a pipe could wait for ever, reading a device never end.
+fn plain(metadata: &Metadata) -> std::io::Result<Stamp> {
+    if !metadata.is_file() {
+        return Err(std::io::Error::new(std::io::ErrorKind::InvalidInput, "it is not a plain file"));
     }
+    if metadata.len() > BYTES_MAX {
+        return Err(too_long());
+    }
+    Ok(Stamp::from(metadata))
 }

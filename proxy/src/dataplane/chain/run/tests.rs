@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::dataplane::chain::FilterFailure;
+use crate::dataplane::chain::{FilterFailure, Renewal};
 use crate::id::SessionId;
 
 /// What each filter was told, in order.
@@ -34,6 +34,12 @@ impl Filter for Scripted {
 
     fn subscription(&self) -> Subscription {
         self.subscription
+    }
+
+    /// Its next version wants to hear everything.
+    fn renew(&mut self, _: Instant) -> Renewal {
+        self.subscription = ALL;
+        Renewal::Done
     }
 
     fn on_handshake(&mut self, call: Call<'_>) -> Result<Admission, FilterFailure> {
@@ -245,4 +251,16 @@ fn every_reaction_is_handed_over() {
     bench.ask(|chain, subject| chain.on_upstream(subject, event, |r| reactions.push(r)));
     // A failure on what is no message costs nothing.
     assert_eq!(reactions, [Reaction::None, Reaction::None]);
+}
+
+#[test]
+fn a_filter_that_was_renewed_hears_what_its_new_version_wants() {
+    let mut bench = Bench::of(&[("a", Subscription::default(), Ok(Verdict::Continue))]);
+    assert!(!bench.chain.guards_handshakes());
+    bench.says(Direction::ToBackend, "one");
+    bench.chain.filters[0].borrow_mut().renew(Instant::ZERO);
+    bench.chain.ask_anew();
+    assert!(bench.chain.guards_handshakes() && bench.chain.listens(Direction::ToClient));
+    bench.says(Direction::ToBackend, "two");
+    assert_eq!(*bench.log.borrow(), ["a: two"]);
 }

@@ -1,0 +1,52 @@
+//! A component as instances are made of it: compiled, checked, linked, its exports found. Shared by all workers.
+
+use wasmtime::component::InstancePre;
+use wasmtime::{Engine, Store};
+
+use super::abi::exports::belay::filter::{filter, state};
+use super::abi::{PACKAGE, VERSION};
+use super::state::State;
+
+/// See the module.
+pub(super) struct Program {
+    linked: InstancePre<State>,
+    filter: filter::GuestIndices,
+    /// Of those whose sessions' state can be carried over.
+    state: Option<state::GuestIndices>,
+}
+
+/// The functions of one instance.
+pub(super) struct Exports {
+    pub(super) filter: filter::Guest,
+    pub(super) state: Option<state::Guest>,
+}
+
+impl Program {
+    /// Fails if an interface has the right name and other functions.
+    pub(super) fn new(linked: InstancePre<State>) -> wasmtime::Result<Self> {
+        let filter = filter::GuestIndices::new(&linked)?;
+        let offers_state = linked.component().get_export_index(None, format!("{PACKAGE}/state@{VERSION}")).is_some();
+        let state = offers_state.then(|| state::GuestIndices::new(&linked)).transpose()?;
+        Ok(Self { linked, filter, state })
+    }
+
+    pub(super) fn engine(&self) -> &Engine {
+        self.linked.engine()
+    }
+
+    /// Runs what the component runs when it begins, and finds its functions.
+    pub(super) fn instantiate(&self, store: &mut Store<State>) -> Result<Exports, InstantiateError> {
+        let instance = self.linked.instantiate(&mut *store).map_err(InstantiateError::Failed)?;
+        let filter = self.filter.load(&mut *store, &instance).map_err(InstantiateError::Mismatch)?;
+        let state = self.state.as_ref().map(|state| state.load(&mut *store, &instance)).transpose();
+        Ok(Exports { filter, state: state.map_err(InstantiateError::Mismatch)? })
+    }
+}
+
+/// Why there is no instance.
+pub(super) enum InstantiateError {
+    /// It trapped, took too long, or used too much.
+    Failed(wasmtime::Error),
+    /// Its functions have other types than ours.
+    Mismatch(wasmtime::Error),
+}
