@@ -59,8 +59,16 @@ impl Broker {
         self.end(Signal::TERM);
     }
 
-    /// Ends it as a crash does.
-    pub(crate) fn kill(&mut self) {
+    /// Ends it as a crash does (SIGKILL), once it has written down that someone is subscribed to this.
+    pub(crate) async fn crash(&mut self, topic: &str) {
+        let database = self.folder.join("mosquitto.db");
+        soon("the subscription on disk", async {
+            let knows = |bytes: Vec<u8>| bytes.windows(topic.len()).any(|window| window == topic.as_bytes());
+            while !std::fs::read(&database).is_ok_and(knows) {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        })
+        .await;
         self.end(Signal::KILL);
     }
 
@@ -100,7 +108,7 @@ impl Broker {
 
 impl Drop for Broker {
     fn drop(&mut self) {
-        self.kill();
+        self.end(Signal::KILL);
         if std::thread::panicking() {
             eprintln!("--- mosquitto's log ({}) ---\n{}", self.folder.display(), self.log());
         } else {
