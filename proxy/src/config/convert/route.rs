@@ -14,6 +14,7 @@ use super::listener::Door;
 use crate::config::path::Path;
 use crate::config::{nearest, wire};
 use crate::dataplane::codec::Framing;
+use crate::dataplane::heartbeat::Protocol;
 use crate::dataplane::route::{Backend, Match, MessageLimits, PathMatch, Preface, Route, SlowClient};
 
 impl Convert<'_> {
@@ -60,8 +61,13 @@ impl Convert<'_> {
         path: &Path,
     ) -> Option<Route> {
         let filters = self.chain(&route.filters, filters, &path.key("filters"));
-        let heartbeat = self.heartbeat(route.heartbeat, &path.key("heartbeat"));
+        let probe_is_given = route.heartbeat.probe.is_some();
+        let mut heartbeat = self.heartbeat(route.heartbeat, &path.key("heartbeat"));
         let mut hold = self.hold(route.hold, &path.key("hold"));
+        if heartbeat.protocol == Some(Protocol::Mqtt) && framing == Framing::WebSocket && !probe_is_given {
+            // Its keep-alive finds the dead, and Paho for Python answers pings with frames that are not masked.
+            heartbeat.probe = None;
+        }
         self.mqtt_is_held_by_connect(&heartbeat, &hold, path);
         if let Framing::Raw(_) = framing {
             // Nothing proves on raw TCP that a message was read.

@@ -248,3 +248,18 @@ fn anchors_and_merge_keys_stand_for_what_they_name() {
     assert!(matches!(holds[2].redial, Backoff::Fixed { every: Duration { .. }, attempts_max: Some(3) }));
     assert!(matches!(holds[1].redial, Backoff::Fixed { attempts_max: None, .. }));
 }
+
+#[test]
+fn mqtt_over_websocket_is_probed_only_where_the_file_says_so() {
+    let text = "listeners: [{ address: 127.0.0.1:0 }, { name: raw, address: 127.0.0.1:0, protocol: tcp, framer: mqtt }]
+x-hold: &hold { replay: { first: 1, swallow: 1 } }
+routes:
+  - { backend: 'ws://127.0.0.1:1', match: { path: /a }, hold: *hold, heartbeat: { answer: [mqtt] } }
+  - { backend: 'ws://127.0.0.1:1', match: { path: /b }, hold: *hold, heartbeat: { answer: [mqtt], probe: { every: 9s, timeout: 1s } } }
+  - { backend: 'ws://127.0.0.1:1', match: { path: /c } }
+  - { backend: 'tcp://127.0.0.1:1', match: { listener: raw }, hold: *hold, heartbeat: { answer: [mqtt] } }
+";
+    let config = parse(text, Path::new("belay.yaml")).unwrap_or_else(|mistakes| panic!("{mistakes}"));
+    let probed: Vec<bool> = config.dataplane.routes.0.iter().map(|route| route.heartbeat.probe.is_some()).collect();
+    assert_eq!(probed, [false, true, true, true]);
+}

@@ -19,7 +19,7 @@ impl Convert<'_> {
             wire::Malformed::Forward => MalformedPolicy::Forward,
             wire::Malformed::Close => MalformedPolicy::Close,
         };
-        let (probe, probe_message) = match heartbeat.probe {
+        let (probe, probe_message) = match heartbeat.probe.unwrap_or_else(|| wire::ProbeOrOff::Probe(Box::default())) {
             wire::ProbeOrOff::Off(_) => (None, None),
             wire::ProbeOrOff::Probe(mut probe) => {
                 let message = probe.message.take().map(Into::into);

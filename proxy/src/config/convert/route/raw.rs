@@ -54,7 +54,7 @@ impl Convert<'_> {
                 self.raw_hold(hold, framer, &path.key("hold"));
             }
             self.raw_heartbeats(&route.heartbeat.answer, framer, &path.key("heartbeat").key("answer"));
-            if let wire::ProbeOrOff::Probe(probe) = &route.heartbeat.probe
+            if let Some(wire::ProbeOrOff::Probe(probe)) = &route.heartbeat.probe
                 && let Some(message) = &probe.message
             {
                 self.fits(message, framer, &path.key("heartbeat").key("probe").key("message"));

@@ -16,8 +16,9 @@ pub(in crate::config) struct Heartbeat {
     pub(in crate::config) answer: Vec<Answer>,
     /// What becomes of a message that was meant as a heartbeat and is not valid. It never counts as a sign of life.
     pub(in crate::config) malformed: Malformed,
-    /// Questions to silent clients, to find the dead. `off` asks nobody.
-    pub(in crate::config) probe: ProbeOrOff,
+    /// Questions to silent clients, to find the dead. `off` asks nobody. Without it they are asked after 30s, but for those of
+    /// `mqtt` over WebSocket, which finds the dead by its keep-alive.
+    pub(in crate::config) probe: Option<ProbeOrOff>,
     /// A client that says nothing for so long is dead, without being asked. Without it, silence alone is no sign.
     ///
     /// Set it for clients that send heartbeats of their own, to two or three of their intervals; with `probe: off`, nothing
@@ -40,11 +41,6 @@ pub(in crate::config) enum Malformed {
 
 impl Default for Heartbeat {
     fn default() -> Self {
-        Self {
-            answer: vec![Answer::Websocket],
-            malformed: Malformed::default(),
-            probe: ProbeOrOff::Probe(Box::default()),
-            expect: None,
-        }
+        Self { answer: vec![Answer::Websocket], malformed: Malformed::default(), probe: None, expect: None }
     }
 }
