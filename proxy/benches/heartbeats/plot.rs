@@ -48,13 +48,41 @@ pub(crate) fn svg(all: &[(Way, Figures)]) -> String {
   </style>
 "#
     );
-    panel(&mut drawing, LEFT, &DETECTED, all, |figures| figures.detected(0.99).as_secs_f64());
-    panel(&mut drawing, LEFT + 480.0, &LOST, all, Figures::lost_per_day);
+    panel(&mut drawing, LEFT, &DETECTED, all, beside_detected, |figures| figures.detected(0.99).as_secs_f64());
+    panel(&mut drawing, LEFT + 480.0, &LOST, all, beside_lost, Figures::lost_per_day);
     drawing.push_str("</svg>\n");
     drawing
 }
 
-fn panel(drawing: &mut String, left: f64, axis: &Axis, all: &[(Way, Figures)], value: impl Fn(&Figures) -> f64) {
+/// Where a name stands beside its dot, so that none covers another: to the right, down, and which end of it that is.
+type Beside = fn(&str, usize) -> (f64, f64, &'static str);
+
+fn beside_detected(name: &str, _: usize) -> (f64, f64, &'static str) {
+    match name {
+        "mars" | "fixed 270 s" | "fixed 30 s" => (0.0, -10.0, "middle"),
+        "loss-aware rule" => (8.0, -10.0, "end"),
+        _ => (-8.0, 4.0, "end"),
+    }
+}
+
+fn beside_lost(name: &str, index: usize) -> (f64, f64, &'static str) {
+    match name {
+        "mars" => (-8.0, 4.0, "end"),
+        "fixed 270 s" | "fixed 30 s" => (8.0, 4.0, "start"),
+        "loss-aware rule" => (8.0, -28.0, "end"),
+        _ if index.is_multiple_of(2) => (0.0, -10.0, "middle"),
+        _ => (0.0, 18.0, "middle"),
+    }
+}
+
+fn panel(
+    drawing: &mut String,
+    left: f64,
+    axis: &Axis,
+    all: &[(Way, Figures)],
+    beside: Beside,
+    value: impl Fn(&Figures) -> f64,
+) {
     let mut add = |text: String| drawing.push_str(&text);
     add(format!("  <text x=\"{left}\" y=\"{}\" font-weight=\"600\">{}</text>\n", TOP - 16.0, axis.title));
     for tick in PROBES.ticks {
@@ -79,20 +107,14 @@ fn panel(drawing: &mut String, left: f64, axis: &Axis, all: &[(Way, Figures)], v
     let line: Vec<_> = all.iter().filter(|(way, _)| way.is_ours()).map(|(_, figures)| place(figures)).collect();
     let points: Vec<String> = line.iter().map(|(x, y)| format!("{x:.1},{y:.1}")).collect();
     add(format!("  <polyline class=\"line\" points=\"{}\"/>\n", points.join(" ")));
-    for (way, figures) in all {
+    for (index, (way, figures)) in all.iter().enumerate() {
         let (x, y) = place(figures);
         let class = if way.is_ours() { "ours" } else { "rival" };
         add(format!("  <circle class=\"{class}\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"4.5\"/>\n"));
-        // Ours stand close together: what they are called by is to the left of them, and short.
-        let (x, anchor, name) = match way.name.strip_prefix("adaptive, ") {
-            Some(within) => (x - 8.0, "end", within),
-            None if x > left + WIDTH - 90.0 => (x - 8.0, "end", &*way.name),
-            None => (x + 8.0, "start", &*way.name),
-        };
-        add(format!(
-            "  <text x=\"{x:.1}\" y=\"{:.1}\" text-anchor=\"{anchor}\" class=\"{class}\">{name}</text>\n",
-            y + 4.0
-        ));
+        let name = way.name.strip_prefix("adaptive, ").unwrap_or(&way.name);
+        let (right, down, anchor) = beside(name, index);
+        let (x, y) = (x + right, y + down);
+        add(format!("  <text x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"{anchor}\" class=\"{class}\">{name}</text>\n"));
     }
     let (x, y) = (left, TOP + HEIGHT + 62.0);
     add(format!("  <circle class=\"ours\" cx=\"{}\" cy=\"{}\" r=\"4.5\"/>\n", x + 5.0, y - 4.0));

@@ -3,6 +3,7 @@
 //! kept between two runs is the app's.
 
 mod estimate;
+mod evidence;
 mod learned;
 mod network;
 mod networks;

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::common::backend::Backend;
 use crate::common::belay::{Belay, route_to};
-use crate::common::{client, soon};
+use crate::common::{client, ports, raw, soon};
 
 const LEARNING: &str = "    heartbeat:
       probe: { every: adaptive, min: 100ms, max: 1s, detect_within: 2s, group: { header: x-carrier } }\n";
@@ -31,8 +31,9 @@ async fn what_is_learned_is_read_at_the_admin_port_and_survives_a_restart() {
     let mut belay = Belay::start(&yaml).await;
     assert_eq!(known(&belay).await, None);
     let mut client = client::open(belay.address, "/", "X-Carrier: one\r\n").await.unwrap().0.unwrap();
-    let _visit = backend.accept().await;
+    let mut visit = backend.accept().await;
     let answering = tokio::spawn(async move { while client.next().await.is_some() {} });
+    let closing = tokio::spawn(async move { while visit.ws.next().await.is_some() {} });
     let network = soon("something learned", async {
         loop {
             let network = known(&belay).await;
@@ -47,6 +48,7 @@ async fn what_is_learned_is_read_at_the_admin_port_and_survives_a_restart() {
     belay.terminate();
     belay.ended().await;
     answering.abort();
+    closing.abort();
 
     let learned = std::fs::read_to_string(belay.folder.join("learned.json")).unwrap();
     assert!(!belay.folder.join("learned.json.new").exists());
@@ -86,4 +88,31 @@ async fn an_adaptive_probe_finds_the_dead_in_time_and_leaves_the_living() {
     assert_eq!(metrics["belay_sessions"], 1.0);
     answering.abort();
     drop(dead);
+}
+
+#[tokio::test]
+async fn raw_tcp_clients_are_asked_by_a_message_and_expected_to_speak() {
+    let listener = raw::listen(ports::free());
+    let extra = "    heartbeat: { probe: { every: 500ms, timeout: 500ms, message: THERE? }, expect: 20s }\n";
+    let belay = raw::in_front_of("lines", listener.local_addr().unwrap(), extra).await;
+    let mut client = raw::Line::connect(belay.address).await;
+    let mut backend = raw::Line::accept(&listener).await;
+    for _ in 0..3 {
+        assert_eq!(client.line().await, "THERE?");
+        client.say("YES").await;
+        assert_eq!(backend.line().await, "YES");
+    }
+    // Then it says nothing any more.
+    assert_eq!(backend.rest().await, "");
+    let metrics = belay.metrics().await;
+    assert!(metrics["belay_probes_answered_total"] >= 2.0);
+    assert_eq!((metrics["belay_clients_dead_total"], metrics["belay_clients_silent_total"]), (1.0, 0.0));
+
+    let extra = "    heartbeat: { probe: off, expect: 300ms }\n";
+    let belay = raw::in_front_of("lines", listener.local_addr().unwrap(), extra).await;
+    let _client = raw::Line::connect(belay.address).await;
+    let mut backend = raw::Line::accept(&listener).await;
+    assert_eq!(backend.rest().await, "");
+    let metrics = belay.metrics().await;
+    assert_eq!((metrics["belay_clients_silent_total"], metrics["belay_probes_sent_total"]), (1.0, 0.0));
 }

@@ -1,11 +1,10 @@
-//! What is known of one network: the longest silence in which its NATs forget no connection. A missed probe alone says
-//! little, since the client may have died. So every step is a sequential test (Wald, "Sequential Tests of Statistical
-//! Hypotheses", 1945) of two explanations: only as many were lost as die in so long a silence, or the network loses some
-//! share of its connections in it. A few sessions at a time stay silent for longer than is known to be safe; the others
-//! keep to what is. Who they are is [`super::Prober`]'s.
+//! What is known of one network: the longest silence in which its NATs forget no connection. A few sessions at a time stay
+//! silent for longer than is known to be safe; the others keep to what is. When a step has proved itself is
+//! [`super::evidence`]'s to say; which sessions are asked, [`super::Prober`]'s.
 
 use std::time::Duration;
 
+use super::evidence::{Hazard, Trial, Verdict, Watch};
 use crate::time::Instant;
 
 /// The limits that a route sets to what is asked of its clients.
@@ -24,9 +23,9 @@ pub struct Network {
     good: Duration,
     search: Search,
     /// The test of the silence that is being tried.
-    trial: Test,
+    trial: Trial,
     /// Whether the silence that all keep to still does no harm.
-    watch: Test,
+    watch: Watch,
     hazard: Hazard,
     /// Not before then may a further session try a longer silence.
     next_explorer: Instant,
@@ -69,28 +68,6 @@ pub struct Counts {
     pub missed: u64,
 }
 
-/// The likelihood ratio of "some share is lost" to "only the dead are", as a logarithm.
-#[derive(Clone, Copy, PartialEq, Debug, Default)]
-struct Test(f64);
-
-/// How often clients die, as far as the network is not to blame.
-#[derive(Clone, Copy, PartialEq, Debug)]
-struct Hazard {
-    deaths: f64,
-    silent_secs: f64,
-}
-
-/// The smallest share of connections whose loss is looked for. In a group of few, one of them is more.
-const SHARE_MIN: f64 = 0.1;
-const SHARE_MAX: f64 = 0.5;
-/// Chances of calling a good silence bad, which costs probes, and a bad one good, which costs connections.
-const WRONGLY_BAD: f64 = 0.05;
-const WRONGLY_GOOD: f64 = 0.02;
-/// Where the watch speaks: so much evidence comes by chance once in e⁹ probes, about 8,000, at the most.
-const ALARM: f64 = 9.0;
-/// However rarely clients die, one missed probe is to be no proof of anything.
-const MISS_CHANCE_MIN: f64 = 0.03;
-const MISS_CHANCE_MAX: f64 = 0.5;
 /// The step up while nothing was too long, and the ratio of bad to good at which looking closer no longer pays.
 const STRIDE: f64 = 2.0;
 const CLOSE_ENOUGH: f64 = 1.15;
@@ -101,8 +78,6 @@ const RETRY_AFTER: Duration = Duration::from_secs(3 * 24 * 3_600);
 /// One session in so many explores, at most so many at a time.
 const SESSIONS_PER_EXPLORER: usize = 16;
 const EXPLORERS_MAX: usize = 16;
-/// Of the deaths that the hazard is made of: from here on the old ones fade.
-const DEATHS_MAX: f64 = 64.0;
 
 impl Network {
     /// Nothing is known yet.
@@ -110,8 +85,8 @@ impl Network {
         Self {
             good: Duration::ZERO,
             search: Search::Climbing,
-            trial: Test::default(),
-            watch: Test::default(),
+            trial: Trial::default(),
+            watch: Watch::default(),
             hazard: Hazard::default(),
             next_explorer: now,
             since: now,
@@ -172,18 +147,15 @@ impl Network {
         self.used = now;
         self.counts.answered += 1;
         self.hazard.silence(silence);
-        let chances = self.chances(silence, sessions);
+        let chances = self.hazard.chances(silence, sessions);
         match self.candidate(bounds) {
             Some(candidate) if is_about(silence, candidate) || silence > candidate => {
-                self.trial.on_answered(chances);
-                if self.trial.0 <= (WRONGLY_GOOD / (1.0 - WRONGLY_BAD)).ln() {
+                let verdict = self.trial.on_answered(chances);
+                if verdict == Some(Verdict::Good) {
                     self.accept(now, candidate);
                 }
             }
-            _ if is_about(silence, self.interval(bounds)) => {
-                self.watch.on_answered(chances);
-                self.watch.forget_credit();
-            }
+            _ if is_about(silence, self.interval(bounds)) => self.watch.on_answered(chances),
             _ => {}
         }
     }
@@ -192,18 +164,17 @@ impl Network {
     pub fn on_missed(&mut self, now: Instant, bounds: Bounds, sessions: usize, silence: Duration) {
         self.used = now;
         self.counts.missed += 1;
-        let chances = self.chances(silence, sessions);
+        let chances = self.hazard.chances(silence, sessions);
         match self.candidate(bounds) {
             Some(candidate) if is_about(silence, candidate) => {
-                self.trial.on_missed(chances);
-                if self.trial.0 >= ((1.0 - WRONGLY_GOOD) / WRONGLY_BAD).ln() {
+                let verdict = self.trial.on_missed(chances);
+                if verdict == Some(Verdict::Bad) {
                     self.reject(now, bounds, candidate);
                 }
             }
             _ if is_about(silence, self.interval(bounds)) && now.since(self.since) > silence => {
                 self.hazard.death(silence);
-                self.watch.on_missed(chances);
-                if self.watch.0 >= ALARM {
+                if self.watch.on_missed(chances) == Some(Verdict::Bad) {
                     self.retreat(now, bounds);
                 }
             }
@@ -266,15 +237,8 @@ impl Network {
     }
 
     fn begin_again(&mut self, now: Instant) {
-        (self.trial, self.watch) = (Test::default(), Test::default());
+        (self.trial, self.watch) = (Trial::default(), Watch::default());
         (self.since, self.next_explorer) = (now, now);
-    }
-
-    /// The chances of a miss if only the dead are lost, and if a share of the living is lost too.
-    fn chances(&self, silence: Duration, sessions: usize) -> (f64, f64) {
-        let dead = self.hazard.chance(silence).clamp(MISS_CHANCE_MIN, MISS_CHANCE_MAX);
-        let share = (1.0 / sessions.max(1) as f64).clamp(SHARE_MIN, SHARE_MAX);
-        (dead, dead + (1.0 - dead) * share)
     }
 }
 
@@ -290,47 +254,4 @@ fn between(now: Instant, good: Duration, bad: Duration) -> Search {
 /// that is no silence of the network.
 fn is_about(silence: Duration, meant: Duration) -> bool {
     silence >= meant.mul_f64(0.95) && silence <= meant.mul_f64(1.1) + Duration::from_secs(1)
-}
-
-impl Test {
-    fn on_answered(&mut self, (dead, lossy): (f64, f64)) {
-        self.0 += ((1.0 - lossy) / (1.0 - dead)).ln();
-    }
-
-    fn on_missed(&mut self, (dead, lossy): (f64, f64)) {
-        self.0 += (lossy / dead).ln();
-    }
-
-    /// A long good time is no credit for a bad one after it (Page, "Continuous Inspection Schemes", 1954).
-    fn forget_credit(&mut self) {
-        self.0 = self.0.max(0.0);
-    }
-}
-
-impl Default for Hazard {
-    /// A death in four hours of silence, believed as little as one hour can make it.
-    fn default() -> Self {
-        Self { deaths: 0.25, silent_secs: 3_600.0 }
-    }
-}
-
-impl Hazard {
-    fn silence(&mut self, silence: Duration) {
-        self.silent_secs += silence.as_secs_f64();
-    }
-
-    fn death(&mut self, silence: Duration) {
-        self.deaths += 1.0;
-        // It died at some time in it.
-        self.silence(silence / 2);
-        if self.deaths > DEATHS_MAX {
-            self.deaths /= 2.0;
-            self.silent_secs /= 2.0;
-        }
-    }
-
-    /// That a client dies in so long a silence.
-    fn chance(&self, silence: Duration) -> f64 {
-        1.0 - (-self.deaths / self.silent_secs * silence.as_secs_f64()).exp()
-    }
 }
