@@ -33,6 +33,7 @@ fn yaml(backend: SocketAddr, endpoint: SocketAddr, report: &str, more: &str) -> 
 listeners: [{{ address: '{{listen}}' }}]
 admin: {{ address: '{{admin}}' }}
 workers: 2
+filter_cache: {cache}
 filters:
   auth:
     use: auth-jwt
@@ -52,7 +53,8 @@ report:
   source: /belay/test
 {report}
 {more}
-"
+",
+        cache = concat!(env!("CARGO_TARGET_TMPDIR"), "/filters")
     )
 }
 
@@ -301,7 +303,7 @@ async fn killed_at_any_moment_belay_tells_the_end_of_every_session_whose_beginni
     let (echo, address, folder) = (Echo::start().await, ports::free(), scratch("spool"));
     let unwell = [Behaviour::DieMidAnswer, Behaviour::Answer(503, None), Behaviour::Slow(Duration::from_millis(90))];
     let mut endpoint = Endpoint::start_at(address, &unwell.repeat(10)).await;
-    let report = spool(&folder, "  events: [client, session]").replace("every: 20ms", "every: 5ms, events: 7");
+    let report = spool(&folder, "  events: [client, session]").replace("every: 20ms", "every: 5ms, events: 40");
     let yaml = yaml(echo.address, address, &report, "clients: { grace: 50ms }");
     for life in 0..6 {
         let mut belay = start(&yaml).await;
@@ -317,12 +319,19 @@ async fn killed_at_any_moment_belay_tells_the_end_of_every_session_whose_beginni
                         if client.next().await.is_none_or(|answer| answer.is_err()) {
                             return;
                         }
+                        tokio::time::sleep(Duration::from_millis(5)).await;
                     }
                 })
             })
             .collect();
         tokio::time::sleep(Duration::from_millis(150 + 37 * life)).await;
         if life == 5 {
+            soon("nearly all to be told", async {
+                while belay.metrics().await["belay_report_events_waiting"] > 100.0 {
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                }
+            })
+            .await;
             belay.terminate();
             assert!(belay.ended().await.success());
         }
