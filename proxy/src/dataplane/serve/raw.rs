@@ -1,6 +1,7 @@
 //! One raw TCP connection, from its first moment to a session of its own or to its end. There is nothing to read before the
 //! backend is there: what happens then is the driver's.
 
+use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
@@ -13,8 +14,8 @@ use tracing::debug;
 use super::guest::Guest;
 use crate::dataplane::driver::{Driver, Early};
 use crate::dataplane::handshake::Handshake;
-use crate::dataplane::heartbeat::HeartbeatPolicy;
 use crate::dataplane::listener::ConnectionSlot;
+use crate::dataplane::route::Route;
 use crate::dataplane::session::RouteState;
 use crate::dataplane::trace::HandshakeSpan;
 use crate::dataplane::worker::Worker;
@@ -33,7 +34,7 @@ pub async fn connection(
     peer: SocketAddr,
     slot: ConnectionSlot,
 ) {
-    if let Err(error) = prepare(&stream, &route.route.heartbeat) {
+    if let Err(error) = prepare(&stream, &route.route) {
         return debug!(%peer, %error, "the connection broke before its session");
     }
     let span = HandshakeSpan::of_connection(peer);
@@ -59,13 +60,21 @@ pub async fn connection(
     }
 }
 
-/// Where WebSocket clients are sent pings, the kernel asks these whether they are there, unless there is a message to ask by.
-fn prepare(stream: &TcpStream, heartbeat: &HeartbeatPolicy) -> std::io::Result<()> {
+/// Where WebSocket clients are sent pings, the kernel asks these whether they are there, unless there is a message to ask by;
+/// and what it has taken from us for them they must take in time, as nothing else proves that they live.
+fn prepare(stream: &TcpStream, route: &Route) -> io::Result<()> {
     stream.set_nodelay(true)?;
-    let Some(probe) = heartbeat.probe.as_ref().filter(|_| heartbeat.probe_message.is_none()) else { return Ok(()) };
+    let (heartbeat, stall) = (&route.heartbeat, route.slow_client.stall_timeout);
+    let socket = SockRef::from(stream);
+    let Some(probe) = heartbeat.probe.as_ref().filter(|_| heartbeat.probe_message.is_none()) else {
+        return socket.set_tcp_user_timeout(Some(stall));
+    };
     let probe = probe.without_learning();
     // The kernel counts in whole seconds.
     let interval = (probe.timeout / KEEPALIVES).max(Duration::from_secs(1));
     let keepalive = TcpKeepalive::new().with_time(probe.every.max(Duration::from_secs(1))).with_interval(interval);
-    SockRef::from(stream).set_tcp_keepalive(&keepalive)
+    socket.set_tcp_keepalive(&keepalive)?;
+    // It also says when keepalives without an answer are enough, and it is as strict with a client that lives and does not
+    // read (tcp(7)): that one has its own time.
+    socket.set_tcp_user_timeout(Some(stall.max(probe.every + probe.timeout)))
 }

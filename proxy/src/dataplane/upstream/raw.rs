@@ -1,10 +1,14 @@
 //! A connection to a raw TCP backend, and what it is told of the client before the client's first byte, if it wants to be:
 //! version 2 of the PROXY protocol (<https://www.haproxy.org/download/3.0/doc/proxy-protocol.txt>, section 2.2).
 
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::Duration;
 
 use bytes::Bytes;
+use socket2::{SockRef, TcpKeepalive};
 use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
 
 use super::{Attempt, DialError, Dialled};
 use crate::dataplane::route::{Backend, Preface};
@@ -20,8 +24,22 @@ const TLV_SESSION: u8 = 0xE0;
 
 pub(super) async fn dial(backend: &Backend, preface: &[u8]) -> Result<Dialled, DialError> {
     let mut stream = super::connect(backend).await?;
-    stream.write_all(preface).await.map_err(|cause| DialError::unreachable(backend, cause))?;
+    let unreachable = |cause| DialError::unreachable(backend, cause);
+    watch(&stream, backend.stall_timeout).map_err(unreachable)?;
+    stream.write_all(preface).await.map_err(unreachable)?;
     Ok(Dialled { stream, early: Bytes::new(), answer: None })
+}
+
+/// A WebSocket backend proves by pongs that it is there. Of this one the kernel finds out: what was written must be
+/// acknowledged in time, and so must a keepalive after as long a silence.
+fn watch(stream: &TcpStream, stall_timeout: Duration) -> io::Result<()> {
+    // The kernel counts in whole seconds.
+    let time = stall_timeout.max(Duration::from_secs(1));
+    let socket = SockRef::from(stream);
+    socket.set_tcp_keepalive(
+        &TcpKeepalive::new().with_time(time).with_interval((time / 3).max(Duration::from_secs(1))),
+    )?;
+    socket.set_tcp_user_timeout(Some(stall_timeout))
 }
 
 pub(super) fn preface(attempt: &Attempt<'_>) -> Vec<u8> {
@@ -65,6 +83,17 @@ mod tests {
 
     fn header(client: &str, door: Option<&str>) -> Vec<u8> {
         proxy_v2(client.parse().unwrap(), door.map(|door| door.parse().unwrap()), SessionId::from(7))
+    }
+
+    #[tokio::test]
+    async fn a_backend_that_dies_without_a_word_is_found_out() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let backend = Backend::at(listener.local_addr().unwrap().to_string());
+        let dialled = dial(&backend, b"").await.unwrap();
+        let socket = SockRef::from(&dialled.stream);
+        assert!(socket.keepalive().unwrap());
+        assert_eq!(socket.tcp_keepalive_time().unwrap(), backend.stall_timeout);
+        assert_eq!(socket.tcp_user_timeout().unwrap(), Some(backend.stall_timeout));
     }
 
     #[test]
