@@ -1,7 +1,7 @@
 //! Engine.IO's heartbeats at the edge, between the real Socket.IO servers and clients of both versions: whole processes from
 //! npm, with short intervals. What is counted is counted by their own engines.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, reason = "tests")]
 
 mod common;
 

@@ -1,6 +1,6 @@
 //! STOMP's heart-beats at the edge, between stomp.py and RabbitMQ, over TCP and over WebSocket.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, reason = "tests")]
 
 mod common;
 
@@ -18,7 +18,7 @@ use peers::{Broker, Way, clients};
 use tap::Tap;
 
 const CROWD: u32 = 10;
-const EDGE: &str = "    heartbeat: { answer: [stomp], probe: off }\n";
+const EDGE: &str = "    heartbeat: { answer: [stomp], probe: off }\n    hold: off\n";
 /// A broker that came back is told who the client is and what it has subscribed to.
 const HELD: &str = "    heartbeat: { answer: [stomp], probe: off }
     hold: { redial: { backoff: fixed, every: 100ms }, replay: { first: 2, swallow: 1 } }

@@ -68,7 +68,7 @@ impl Convert<'_> {
             // Its keep-alive finds the dead, and Paho for Python answers pings with frames that are not masked.
             heartbeat.probe = None;
         }
-        self.mqtt_is_held_by_connect(&heartbeat, &hold, path);
+        self.is_held_by_connect(&heartbeat, &hold, path);
         if let Framing::Raw(_) = framing {
             // Nothing proves on raw TCP that a message was read.
             hold.confirm_after = Duration::ZERO;

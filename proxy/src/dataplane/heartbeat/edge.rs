@@ -87,6 +87,14 @@ impl Edge {
         }
     }
 
+    /// Whether the backend has said that the end of its connection is the end of the session, so that nothing is to be held.
+    pub fn backend_means_to_end(&self) -> bool {
+        match self {
+            Self::EngineIo(_) | Self::Mqtt(_) => false,
+            Self::Stomp(stomp) => stomp.backend_means_to_end(),
+        }
+    }
+
     /// When [`Edge::poll_beat`] has something.
     pub fn next_deadline(&self) -> Instant {
         match self {

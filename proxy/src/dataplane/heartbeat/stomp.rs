@@ -15,7 +15,23 @@ use crate::time::Instant;
 
 /// See the module.
 #[derive(Clone, Debug, Default)]
-pub enum Stomp {
+pub struct Stomp {
+    phase: Phase,
+    broker: Broker,
+}
+
+/// How the broker is doing.
+#[derive(Clone, Copy, Debug, Default)]
+enum Broker {
+    #[default]
+    Speaks,
+    /// The last that it said was an ERROR, after which it means to end the connection (STOMP 1.2, "ERROR").
+    HasErred,
+}
+
+/// How far client and broker have come.
+#[derive(Clone, Debug, Default)]
+enum Phase {
     /// The client has not introduced itself.
     #[default]
     Opening,
@@ -29,14 +45,14 @@ pub enum Stomp {
 
 /// What the client began with.
 #[derive(Clone, Copy, Debug)]
-pub struct Introduction {
+struct Introduction {
     offer: Offer,
     kind: MessageKind,
 }
 
 /// What there is on both connections.
 #[derive(Clone, Debug)]
-pub struct Agreed {
+struct Agreed {
     introduction: Introduction,
     client: Leg,
     backend: Leg,
@@ -52,27 +68,31 @@ impl Stomp {
     ) -> Finding {
         self.handle_part(now, direction);
         if let b"\n" | b"\r\n" = payload {
-            return match self {
-                Self::Agreed(_) => Finding::Heartbeat(None),
-                Self::Opening | Self::Asked(_) | Self::Without => Finding::Other,
+            return match self.phase {
+                Phase::Agreed(_) => Finding::Heartbeat(None),
+                Phase::Opening | Phase::Asked(_) | Phase::Without => Finding::Other,
             };
         }
-        match (&mut *self, direction) {
+        if direction == Direction::ToClient {
+            let has_erred = payload.starts_with(b"ERROR\n") || payload.starts_with(b"ERROR\r\n");
+            self.broker = if has_erred { Broker::HasErred } else { Broker::Speaks };
+        }
+        match (&mut self.phase, direction) {
             // Opening => (Asked | Without)
-            (Self::Opening, Direction::ToBackend) => {
-                *self = Introduction::read(kind, payload).map_or(Self::Without, Self::Asked);
+            (Phase::Opening, Direction::ToBackend) => {
+                self.phase = Introduction::read(kind, payload).map_or(Phase::Without, Phase::Asked);
                 Finding::Other
             }
             // Asked => (Agreed | Without)
-            (Self::Asked(introduction), Direction::ToClient) => {
+            (Phase::Asked(introduction), Direction::ToClient) => {
                 let answer = Agreed::read(now, *introduction, kind, payload);
-                let (next, finding) =
-                    answer.map_or((Self::Without, Finding::Other), |(agreed, finding)| (Self::Agreed(agreed), finding));
-                *self = next;
+                let (next, finding) = answer
+                    .map_or((Phase::Without, Finding::Other), |(agreed, finding)| (Phase::Agreed(agreed), finding));
+                self.phase = next;
                 finding
             }
             // Agreed => Agreed: with a broker that came later, and answers what was said to it again.
-            (Self::Agreed(agreed), Direction::ToClient) if payload.starts_with(head::CONNECTED) => {
+            (Phase::Agreed(agreed), Direction::ToClient) if payload.starts_with(head::CONNECTED) => {
                 if let Some(broker) = Head::read(payload).and_then(|head| head.accepting_offer()) {
                     agreed.backend = agreed.introduction.backend_leg(now, broker);
                 }
@@ -83,7 +103,7 @@ impl Stomp {
     }
 
     pub(super) fn handle_part(&mut self, now: Instant, direction: Direction) {
-        if let Self::Agreed(Agreed { client, backend, .. }) = self {
+        if let Phase::Agreed(Agreed { client, backend, .. }) = &mut self.phase {
             match direction {
                 Direction::ToBackend => client.on_heard(now),
                 Direction::ToClient => backend.on_heard(now),
@@ -92,7 +112,7 @@ impl Stomp {
     }
 
     pub(super) fn handle_sent(&mut self, now: Instant, direction: Direction) {
-        if let Self::Agreed(Agreed { client, backend, .. }) = self {
+        if let Phase::Agreed(Agreed { client, backend, .. }) = &mut self.phase {
             match direction {
                 Direction::ToBackend => backend.on_sent(now),
                 Direction::ToClient => client.on_sent(now),
@@ -101,20 +121,25 @@ impl Stomp {
     }
 
     pub(super) fn handle_connected(&mut self) {
-        if let Self::Agreed(Agreed { backend, .. }) = self {
+        self.broker = Broker::Speaks;
+        if let Phase::Agreed(Agreed { backend, .. }) = &mut self.phase {
             backend.suspend();
         }
     }
 
+    pub(super) fn backend_means_to_end(&self) -> bool {
+        matches!(self.broker, Broker::HasErred)
+    }
+
     pub(super) fn next_deadline(&self) -> Instant {
-        match self {
-            Self::Agreed(Agreed { client, backend, .. }) => client.next_deadline().min(backend.next_deadline()),
-            Self::Opening | Self::Asked(_) | Self::Without => Instant::NEVER,
+        match &self.phase {
+            Phase::Agreed(Agreed { client, backend, .. }) => client.next_deadline().min(backend.next_deadline()),
+            Phase::Opening | Phase::Asked(_) | Phase::Without => Instant::NEVER,
         }
     }
 
     pub(super) fn poll_beat(&mut self, now: Instant) -> Option<Beat> {
-        let Self::Agreed(Agreed { client, backend, .. }) = self else { return None };
+        let Phase::Agreed(Agreed { client, backend, .. }) = &mut self.phase else { return None };
         if client.take_death(now) {
             return Some(Beat::ClientDead);
         }

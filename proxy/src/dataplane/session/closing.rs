@@ -101,6 +101,13 @@ impl Core {
         }
     }
 
+    /// The upstream is to end, or has, and the backend means it, though its connection cannot say so.
+    // Bound => Closing
+    pub(super) fn end_with_upstream(&mut self, cx: &mut Context<'_>) {
+        self.signal_client(cx, Control::Close(&CloseReason::new(1000, "the backend has ended the session")));
+        self.begin_closing(cx, EndReason::BackendClosed, ClientEnd::Asked, UpstreamEnd::Draining);
+    }
+
     pub(super) fn on_upstream_close(&mut self, cx: &mut Context<'_>, reason: CloseReason) {
         // 1005 stands for a close frame without a code (RFC 6455, section 7.1.5).
         let code = reason.code.unwrap_or(1005);

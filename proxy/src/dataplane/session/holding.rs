@@ -65,6 +65,11 @@ impl Holding {
 impl Core {
     pub(super) fn on_upstream_gone(&mut self, cx: &mut Context<'_>, ending: Ending) {
         match &mut self.state {
+            // Bound => Closing
+            State::Bound(_) if self.edge.as_ref().is_some_and(|edge| edge.backend_means_to_end()) => {
+                self.end_with_upstream(cx);
+                self.on_upstream_gone(cx, ending);
+            }
             // Bound => (Holding | Closing)
             State::Bound(_) => self.on_upstream_lost(cx, None),
             // Closing => (Closing | Closed)

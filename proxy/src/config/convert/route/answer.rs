@@ -62,14 +62,22 @@ impl Convert<'_> {
         }
     }
 
-    /// A broker hears nothing before a CONNECT, and a client wants no second CONNACK (MQTT 5, section 3.1).
-    pub(super) fn mqtt_is_held_by_connect(&mut self, heartbeat: &HeartbeatPolicy, hold: &HoldPolicy, route: &Path) {
+    /// A broker hears nothing before a CONNECT, and a client wants no second answer to it (MQTT 5, section 3.1; STOMP 1.2,
+    /// "Connecting").
+    pub(super) fn is_held_by_connect(&mut self, heartbeat: &HeartbeatPolicy, hold: &HoldPolicy, route: &Path) {
+        let answer = match heartbeat.protocol {
+            Some(Protocol::Mqtt) => "CONNACK",
+            Some(Protocol::Stomp) => "CONNECTED",
+            Some(Protocol::EngineIo) | None => return,
+        };
         let is_cut_short = hold.is_on() && (hold.replay.first == 0 || hold.replay.swallow == 0);
-        if heartbeat.protocol == Some(Protocol::Mqtt) && is_cut_short && !self.was_noted(&route.key("hold")) {
-            let help = "write 'hold: { replay: { first: 1, swallow: 1 } }' to say CONNECT again and keep the second CONNACK \
-                        from the client, or 'hold: off'";
+        if is_cut_short && !self.was_noted(&route.key("hold")) {
+            let help = format!(
+                "write 'hold: {{ replay: {{ first: 1, swallow: 1 }} }}' to say CONNECT again and keep the second {answer} \
+                 from the client, or 'hold: off'"
+            );
             let message = "a broker that is dialled again must be told CONNECT first".to_owned();
-            self.note(&route.key("hold"), message, Some(help.to_owned()));
+            self.note(&route.key("hold"), message, Some(help));
         }
     }
 
