@@ -72,15 +72,11 @@ impl Network {
 /// Networks by how many clients are in each: a few large ones, many of one client.
 pub(crate) fn networks(clients: usize) -> Vec<usize> {
     let mut sizes = Vec::new();
-    let mut left = clients;
-    for (share, size) in [(0.4, 200), (0.3, 25), (0.2, 4), (1.0, 1)] {
-        let until = if share == 1.0 { 0 } else { left - (clients as f64 * share) as usize };
-        while left > until {
-            let size = size.min(left);
-            sizes.push(size);
-            left -= size;
-        }
+    for (percent, size) in [(40, 200), (30, 25), (20, 4)] {
+        sizes.extend(std::iter::repeat_n(size, clients * percent / 100 / size));
     }
+    let alone = clients - sizes.iter().sum::<usize>();
+    sizes.extend(std::iter::repeat_n(1, alone));
     sizes
 }
 

@@ -59,8 +59,9 @@ type Beside = fn(&str, usize) -> (f64, f64, &'static str);
 
 fn beside_detected(name: &str, _: usize) -> (f64, f64, &'static str) {
     match name {
-        "mars" | "fixed 270 s" | "fixed 30 s" => (0.0, -10.0, "middle"),
-        "loss-aware rule" => (8.0, -10.0, "end"),
+        "mars" | "fixed 270 s" => (0.0, -10.0, "middle"),
+        "fixed 30 s" => (8.0, 4.0, "start"),
+        "loss-aware rule" => (28.0, -12.0, "end"),
         _ => (-8.0, 4.0, "end"),
     }
 }
