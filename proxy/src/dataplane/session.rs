@@ -29,7 +29,7 @@ use self::outbox::Outbox;
 pub use self::outbox::{Budget, Pool};
 use self::proof::Proof;
 use self::replay::Remembered;
-use self::timers::Timers;
+use self::timers::{Timer, Timers};
 use super::chain::{Chain, Facts, Handle, UpstreamEvent};
 use super::codec::{Framing, Reader, Role};
 use super::handshake::Handshake;
@@ -199,6 +199,10 @@ impl Session {
             failures: 0,
         };
         core.begin_probing(cx);
+        if let Some(edge) = &mut core.edge {
+            edge.handle_opened(cx.now);
+            core.timers.set(Timer::Heartbeat, edge.next_deadline());
+        }
         cx.counters.sessions_opened.add(1);
         core.tell_state(cx, SessionState::Connected);
         core.tell_filters(cx, UpstreamEvent::Connected(connecting));

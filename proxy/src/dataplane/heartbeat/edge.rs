@@ -50,6 +50,14 @@ impl Edge {
         }
     }
 
+    /// The session begins.
+    pub fn handle_opened(&mut self, now: Instant) {
+        match self {
+            Self::Mqtt(mqtt) => mqtt.handle_opened(now),
+            Self::EngineIo(_) | Self::Stomp(_) => {}
+        }
+    }
+
     /// A message came, in this direction.
     pub fn handle_message(&mut self, now: Instant, direction: Direction, kind: MessageKind, payload: &[u8]) -> Finding {
         match self {

@@ -57,6 +57,9 @@ enum Fate {
 
 const PINGREQ: [u8; 2] = [0xc0, 0];
 const PINGRESP: [u8; 2] = [0xd0, 0];
+/// A client that has not sent CONNECT by then is closed, as section 3.1 has it; how long is left to the broker, which would
+/// be dialled again and again for such a client.
+const CONNECT_WITHIN: Duration = Duration::from_secs(30);
 /// How long a broker may take for a PINGRESP: half the keep-alive, within these. The specification leaves it to the client.
 const PATIENCE_MIN: Duration = Duration::from_secs(1);
 const PATIENCE_MAX: Duration = Duration::from_secs(10);
@@ -73,6 +76,10 @@ impl Mqtt {
             ping_at: Instant::NEVER,
             broker_until: Instant::NEVER,
         }
+    }
+
+    pub(super) fn handle_opened(&mut self, now: Instant) {
+        self.client = Client::Silent { until: now + CONNECT_WITHIN };
     }
 
     pub(super) fn handle_message(
@@ -130,6 +137,8 @@ impl Mqtt {
     pub(super) fn handle_part(&mut self, now: Instant, direction: Direction) {
         match (direction, &mut self.client) {
             (Direction::ToClient, _) => self.broker_until = Instant::NEVER,
+            // The time for CONNECT runs on.
+            (Direction::ToBackend, Client::Silent { .. }) if self.connect.is_none() => {}
             (Direction::ToBackend, Client::Silent { until }) => {
                 *until = if self.keep_alive.is_zero() { Instant::NEVER } else { now + self.keep_alive * 3 / 2 };
             }
@@ -181,8 +190,8 @@ impl Mqtt {
         match (direction, packet.kind) {
             (Direction::ToBackend, Type::Connect) => {
                 let Some(connect) = Connect::read(packet.body) else { return Fate::Invalid };
-                self.set_keep_alive(now, connect.keep_alive);
                 self.connect = Some(connect);
+                self.set_keep_alive(now, connect.keep_alive);
                 Fate::Passed
             }
             (Direction::ToBackend, Type::PingReq) if packet.whole == PINGREQ => Fate::Answered,

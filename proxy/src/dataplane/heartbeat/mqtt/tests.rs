@@ -34,6 +34,7 @@ impl Ends {
     /// The client has connected at 0, by these.
     fn connected(connect: &[u8], connack: &[u8]) -> Self {
         let mut ends = Self::new();
+        ends.0.handle_opened(at(0));
         assert_eq!(ends.client_says(at(0), connect), Finding::Other);
         assert_eq!(ends.broker_says(at(0), connack), Finding::Other);
         ends
@@ -97,6 +98,16 @@ fn a_broker_that_does_not_answer_is_lost_until_another_stands_in() {
     ends.0.handle_connected();
     assert_eq!(ends.0.poll_beat(at(134)), None);
     assert_eq!(ends.0.poll_beat(at(135)), Some(pingreq()));
+}
+
+#[test]
+fn a_client_that_does_not_connect_in_time_is_let_go() {
+    let mut ends = Ends::new();
+    ends.0.handle_opened(at(0));
+    // A byte now and then does not help.
+    assert_eq!(ends.client_says(at(20), &CONNECT[..3]), Finding::Taken);
+    assert_eq!(ends.0.poll_beat(at(29)), None);
+    assert_eq!(ends.0.poll_beat(at(30)), Some(Beat::ClientDead));
 }
 
 #[test]
