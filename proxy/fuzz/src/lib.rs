@@ -1,16 +1,18 @@
-//! Hostile peers for the codec: fuzz bodies that read everything they do from their input (what is said, how it is cut, what
-//! is damaged, when a reader gives up and starts over), so that a fuzzer can steer all of it. What must hold for particular
-//! rules of the protocol is in the codec's own tests.
+//! Hostile peers for the codec and the heartbeats: fuzz bodies that read everything they do from their input (what is said,
+//! how it is cut, what is damaged, when a reader gives up and starts over), so that a fuzzer can steer all of it. What must
+//! hold for particular rules of a protocol is in the tests of its own.
 
 mod choices;
 mod conversation;
 mod decode;
 mod framer;
 mod heard;
+mod heartbeats;
 
 pub use conversation::conversation;
 pub use decode::decode;
 pub use framer::framer;
+pub use heartbeats::heartbeats;
 
 #[cfg(test)]
 mod tests {
@@ -51,11 +53,19 @@ mod tests {
     }
 
     #[test]
+    fn heartbeats_come_to_an_end_whatever_is_said() {
+        for seed in 0..6_000 {
+            heartbeats(&seeded(seed, 32 + seed as usize % 700));
+        }
+    }
+
+    #[test]
     fn input_that_ends_early_is_input() {
         for length in 0..40 {
             decode(&seeded(7, length));
             conversation(&seeded(7, length));
             framer(&seeded(7, length));
+            heartbeats(&seeded(7, length));
         }
     }
 }
