@@ -16,8 +16,8 @@ use crate::time::Instant;
 
 /// What is lost if the process dies.
 const WRITTEN_EVERY: Duration = Duration::from_secs(300);
-/// A million networks are less.
-const FILE_BYTES_MAX: u64 = 256 * 1024 * 1024;
+/// As many networks as may be known are less.
+const FILE_BYTES_MAX: u64 = 32 * 1024 * 1024;
 
 /// A thread that writes the file; once more when dropped.
 pub(super) struct Learned {

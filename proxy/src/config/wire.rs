@@ -112,7 +112,7 @@ pub(super) struct Networks {
     /// The most networks that are known at a time; those that were used least lately are forgotten first.
     ///
     /// Raise it when clients come from more networks than that.
-    #[schemars(range(min = 1, max = 1_000_000))]
+    #[schemars(range(min = 1, max = 100_000))]
     pub(super) entries: u32,
 }
 
