@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-use super::{OPEN_BYTES_MAX, Open, Terms, Version};
+use super::terms::{OPEN_BYTES_MAX, Open, Terms, Version};
 
 /// The terms that were last heard on a route's plain HTTP. All of a server's clients have the same. One a route and worker.
 #[derive(Default, Debug)]
