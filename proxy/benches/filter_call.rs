@@ -10,7 +10,7 @@ use std::time::Instant as Clock;
 use belay::dataplane::chain::{Call, Facts, Filter, Handle, Verdict};
 use belay::dataplane::handshake::Handshake;
 use belay::dataplane::message::{Direction, MessageKind};
-use belay::dataplane::route::{FailurePolicy, FilterLimits, FilterSource, FilterSpec};
+use belay::dataplane::route::{FailurePolicy, FilterLimits, FilterSource, FilterSpec, Isolation};
 use belay::id::SessionId;
 use belay::time::Instant;
 use belay::wasm::Host;
@@ -72,6 +72,7 @@ fn spec(name: &str) -> FilterSpec {
         config: serde_json::Value::Null,
         files: Vec::new(),
         on_failure: FailurePolicy::Deny,
+        isolation: Isolation::Shared,
         limits: FilterLimits::default(),
     }
 }

@@ -29,7 +29,9 @@ mod filter;
 mod handshake;
 mod instance;
 mod live;
+mod lives;
 mod loaded;
+mod machine;
 mod moving;
 mod program;
 mod slots;
@@ -49,6 +51,7 @@ use self::engine::Compiling;
 pub use self::error::{HostError, LoadError, LoadProblem};
 use self::loaded::Compiled;
 pub use self::loaded::{FilterView, LoadedFilter, Reloads};
+pub use self::machine::{Isolated, MAPS_AN_INSTANCE, Machine, TooMuch};
 use self::program::Program;
 pub use self::services::breaker::BreakerState;
 pub use self::services::{BreakerView, CountView, Services};
@@ -95,6 +98,8 @@ impl Host {
             config: spec.config.to_string(),
             limits: spec.limits,
             policy: spec.on_failure,
+            isolation: spec.isolation,
+            places: lives::Places::new(spec.limits.instances_max),
             files: services::files::Files::new(&spec.name, &spec.files),
             services: self.services.of(&spec.name, spec.limits.table_entries_max),
         };

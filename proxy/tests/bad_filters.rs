@@ -138,3 +138,38 @@ async fn a_filter_that_allocates_without_end_comes_to_its_limit() {
     echoes(&mut bystander, "still here").await;
     assert_eq!(belay.metrics().await["belay_filter_traps_total{filter=\"bad\"}"], 1.0);
 }
+
+#[tokio::test]
+async fn with_instances_of_their_own_a_session_too_many_is_refused_and_no_other_hurt() {
+    let echo = Echo::start().await;
+    let component = write(&Guest::answering(TRAPS_ON_T).component());
+    let filter = format!("wasm: {}, isolation: session, limits: {{ instances: 2 }}", component.display());
+    let belay = Belay::start(&yaml(&echo, &filter)).await;
+    let mut steady = client::connect(belay.address, "/filtered").await;
+    let mut unlucky = client::connect(belay.address, "/filtered").await;
+    let (refused, answer) = client::open(belay.address, "/filtered", "").await.unwrap();
+    assert!(refused.is_none() && answer.target() == "503", "{answer:?}");
+    unlucky.send("trap".into()).await.unwrap();
+    assert_eq!(client::closed(&mut unlucky).await.map(|(code, _)| code), Some(1011));
+    echoes(&mut steady, "still here").await;
+    // The place of the one that is gone is free again.
+    let mut next = client::connect(belay.address, "/filtered").await;
+    echoes(&mut next, "hello").await;
+    let metrics = belay.metrics().await;
+    assert_eq!(metrics["belay_filter_instances_refused_total{filter=\"bad\"}"], 1.0);
+}
+
+#[tokio::test]
+async fn more_instances_than_the_machine_can_have_keep_us_from_starting() {
+    let echo = Echo::start().await;
+    let filter = format!(
+        "wasm: {}, isolation: session, limits: {{ instances: 4000000000 }}",
+        write(&Guest::default().component()).display()
+    );
+    let file = common::scratch("bad-filter").join("belay.yaml");
+    let text = yaml(&echo, &filter).replace("{listen}", "127.0.0.1:0").replace("{admin}", "127.0.0.1:0");
+    std::fs::write(&file, text).unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_belay")).arg("check").arg(&file).output().unwrap();
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.code() == Some(1) && told.contains("lower limits.instances"), "{told}");
+}

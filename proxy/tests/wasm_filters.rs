@@ -9,6 +9,8 @@ mod guest;
 mod answers;
 #[path = "wasm_filters/failures.rs"]
 mod failures;
+#[path = "wasm_filters/isolation.rs"]
+mod isolation;
 #[path = "wasm_filters/loading.rs"]
 mod loading;
 #[path = "wasm_filters/reload.rs"]
@@ -26,7 +28,7 @@ use belay::dataplane::chain::{
 };
 use belay::dataplane::handshake::Handshake;
 use belay::dataplane::message::{CloseReason, Direction, Message, MessageKind};
-use belay::dataplane::route::{FailurePolicy, FilterLimits, FilterSource, FilterSpec};
+use belay::dataplane::route::{FailurePolicy, FilterLimits, FilterSource, FilterSpec, Isolation};
 use belay::id::SessionId;
 use belay::time::Instant;
 use belay::wasm::{Host, LoadError, LoadProblem};
@@ -40,6 +42,7 @@ fn spec() -> FilterSpec {
         config: serde_json::json!({ "a": 1 }),
         files: Vec::new(),
         on_failure: FailurePolicy::Deny,
+        isolation: Isolation::Shared,
         limits: FilterLimits { deadline: Duration::from_millis(20), ..FilterLimits::default() },
     }
 }

@@ -12,7 +12,7 @@ use crate::config::Config;
 use crate::dataplane::route::{FilterSource, FilterSpec};
 use crate::shipped;
 use crate::stamp::Stamp;
-use crate::wasm::{Host, LoadedFilter};
+use crate::wasm::{Host, LoadedFilter, Machine};
 
 /// A component's file. JavaScript's and Python's are a few megabytes to forty.
 const COMPONENT_BYTES_MAX: u64 = 128 * 1024 * 1024;
@@ -46,6 +46,10 @@ impl Filters {
                 Ok(loaded) => served.push(Arc::new(Served { spec: spec.clone(), loaded, loaded_from })),
                 Err(error) => errors.push(error),
             }
+        }
+        let isolated: Vec<_> = served.iter().filter_map(|filter: &Arc<Served>| filter.loaded.isolated()).collect();
+        if let Err(error) = Machine::here().can_have(&isolated) {
+            errors.push(error.to_string());
         }
         if errors.is_empty() { Ok(Self { host: Arc::new(host), served }) } else { Err(errors) }
     }

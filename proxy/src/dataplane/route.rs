@@ -194,6 +194,8 @@ pub struct FilterSpec {
     pub files: Vec<(Box<str>, PathBuf)>,
     /// What a failure of the filter means to the event it failed on.
     pub on_failure: FailurePolicy,
+    /// Who shares an instance.
+    pub isolation: Isolation,
     /// What it may use.
     pub limits: FilterLimits,
 }
@@ -217,6 +219,16 @@ pub enum FailurePolicy {
     Allow,
 }
 
+/// Which sessions share an instance of a filter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Isolation {
+    /// All of one worker.
+    #[default]
+    Shared,
+    /// None: each has its own.
+    Session,
+}
+
 /// What one instance of a filter may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FilterLimits {
@@ -228,6 +240,9 @@ pub struct FilterLimits {
     pub host_calls_max: u32,
     /// Keys in one of its limiters, and entries in its store. Default 100,000.
     pub table_entries_max: usize,
+    /// Instances over all workers, where each session has its own. Default 1,000: some hundred megabytes, and well under
+    /// what Linux lets a process map.
+    pub instances_max: usize,
 }
 
 impl Backend {
@@ -290,6 +305,7 @@ impl Default for FilterLimits {
             deadline: Duration::from_millis(10),
             host_calls_max: 1_000,
             table_entries_max: 100_000,
+            instances_max: 1_000,
         }
     }
 }

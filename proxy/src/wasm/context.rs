@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::lives::Places;
 use super::services::FilterServices;
 use super::services::files::Files;
 use crate::dataplane::chain::FilterFailure;
-use crate::dataplane::route::{FailurePolicy, FilterLimits};
+use crate::dataplane::route::{FailurePolicy, FilterLimits, Isolation};
 
 /// `configure` reads keys and tables, once an instance; it may take longer than an event, but a worker waits for it.
 pub(super) const CONFIGURE_DEADLINE: Duration = Duration::from_secs(1);
@@ -19,6 +20,9 @@ pub(super) struct Context {
     pub(super) config: String,
     pub(super) limits: FilterLimits,
     pub(super) policy: FailurePolicy,
+    pub(super) isolation: Isolation,
+    /// Of instances, where each session has its own.
+    pub(super) places: Arc<Places>,
     pub(super) files: Files,
     pub(super) services: Arc<FilterServices>,
 }

@@ -1,5 +1,5 @@
-//! A filter as one worker has it: one instance for all of the worker's sessions, replaced when it fails, and when there is a
-//! newer version.
+//! A filter as one worker has it: calls its running instances, counts what comes of it, and takes up newer versions. Which
+//! instance a session's events go to is `lives`'.
 
 use std::sync::Arc;
 
@@ -9,16 +9,16 @@ use super::context::Context;
 use super::failure::{self, Kind};
 use super::handshake;
 use super::live::{HearsClose, Live, StartError};
-use super::loaded::{Update, Updates, Version};
-use super::moving::{Asking, Moving, Settled};
+use super::lives::{Isolated, Lives, OpenError, Opened, Settled, Shared, Site};
+use super::loaded::{Updates, Version};
 use super::program::Exports;
 use super::services::log::{Admitted, Gate};
 use super::state::State;
 use super::stats;
 use super::stats::FilterStats;
-use super::throttle::Throttle;
 use super::ticker::Beat;
 use crate::dataplane::chain::{Call, FilterFailure, Handle, Renewal, Subscription};
+use crate::dataplane::route::Isolation;
 use crate::time::Instant;
 
 /// See the module.
@@ -29,22 +29,12 @@ pub(super) struct Instance {
     beat: Beat,
     updates: Updates,
     pub(super) subscription: Subscription,
-    life: Life,
-    moving: Moving,
-    throttle: Throttle,
+    lives: Lives,
     failures_told: Gate,
 }
 
-enum Life {
-    Running(Box<Live>),
-    /// The last instance failed; not before this time is there another.
-    Failed {
-        next: Instant,
-    },
-}
-
 impl Instance {
-    /// Makes the first instance.
+    /// Makes the first instance, if all sessions share it.
     pub(super) fn start(
         version: Arc<Version>,
         context: Arc<Context>,
@@ -53,17 +43,20 @@ impl Instance {
         updates: Updates,
         now: Instant,
     ) -> Result<Self, StartError> {
-        let live = Live::start(&version.program, &context, &stats, &beat, now)?;
+        let lives = match context.isolation {
+            Isolation::Shared => {
+                Lives::Shared(Box::new(Shared::new(Live::start(&version.program, &context, &stats, &beat, now)?)))
+            }
+            Isolation::Session => Lives::Isolated(Isolated::default()),
+        };
         Ok(Self {
-            subscription: live.subscription,
+            subscription: version.subscription,
             version,
             context,
             stats,
             beat,
             updates,
-            life: Life::Running(Box::new(live)),
-            moving: Moving::default(),
-            throttle: Throttle::default(),
+            lives,
             failures_told: Gate::default(),
         })
     }
@@ -75,17 +68,14 @@ impl Instance {
         name: &'static str,
         run: impl FnOnce(&Exports, &mut Store<State>, u32) -> wasmtime::Result<R>,
     ) -> Result<R, FilterFailure> {
-        let earlier = *call.handle;
-        if self.open(call)? == Known::New {
-            self.introduce(call, earlier)?;
+        if let Opened::Anew { carried } = self.open(call)? {
+            self.introduce(call, carried)?;
         }
         self.call(call, name, run)
     }
 
     /// The session may come from an instance that this one took the place of, with what that kept of it.
-    fn introduce(&mut self, call: &mut Call<'_>, earlier: Handle) -> Result<(), FilterFailure> {
-        let asking = Asking { context: &self.context, beat: &self.beat, stats: &self.stats, now: call.now };
-        let carried = self.moving.take(earlier, &asking);
+    fn introduce(&mut self, call: &mut Call<'_>, carried: Option<Box<[u8]>>) -> Result<(), FilterFailure> {
         if let Some(state) = carried
             && self.restore(call, &state)? == Restored::Yes
         {
@@ -129,70 +119,41 @@ impl Instance {
 
     /// See [`Filter::renew`](crate::dataplane::chain::Filter::renew).
     pub(super) fn renewed(&mut self, now: Instant) -> Renewal {
-        if self.moving.settled() == Settled::NotYet {
-            self.moving.turn(&Asking { context: &self.context, beat: &self.beat, stats: &self.stats, now });
+        let Self { version, context, stats, beat, .. } = self;
+        let site = Site { version, context, stats, beat, now };
+        if self.lives.settle(&site) == Settled::NotYet {
             return Renewal::More;
         }
         match self.updates.take() {
             Some(update) => {
-                self.take_up(update);
+                self.version = Arc::clone(&update.version);
+                self.subscription = self.version.subscription;
+                self.lives.take_up(update, &self.stats);
                 Renewal::More
             }
             None => Renewal::Done,
         }
     }
 
-    fn take_up(&mut self, update: Update) {
-        let Update { version, mut live } = update;
-        live.count_in(&self.stats);
-        self.subscription = live.subscription;
-        self.version = version;
-        self.throttle = Throttle::default();
-        let carries = live.exports.state.is_some();
-        match std::mem::replace(&mut self.life, Life::Running(live)) {
-            Life::Running(old) if carries => self.moving.retire(old),
-            Life::Failed { .. } if carries => {}
-            Life::Running(_) | Life::Failed { .. } => self.moving.give_up(&self.stats),
-        }
-    }
-
-    /// Gives the session its slot, in a running instance.
-    pub(super) fn open(&mut self, call: &mut Call<'_>) -> Result<Known, FilterFailure> {
-        let live = match &mut self.life {
-            Life::Running(live) => live,
-            Life::Failed { next } => {
-                let next = *next;
-                self.restart(call, next)?
+    /// Gives the session its place in a running instance.
+    pub(super) fn open(&mut self, call: &mut Call<'_>) -> Result<Opened, FilterFailure> {
+        let Self { version, context, stats, beat, .. } = self;
+        let site = Site { version, context, stats, beat, now: call.now };
+        let opened = self.lives.open(call.handle, &site);
+        opened.map_err(|error| match error {
+            OpenError::Throttled(wait) => {
+                self.stats.throttled.add(1);
+                self.stats.failures.add(1);
+                self.context.failure(format!("it keeps failing, and is tried again in {} ms", wait.as_millis()))
             }
-        };
-        if call.handle.generation == live.generation {
-            return Ok(Known::Before);
-        }
-        *call.handle = Handle { generation: live.generation, slot: live.slots.take() };
-        self.stats.sessions.add(1);
-        Ok(Known::New)
-    }
-
-    #[cold]
-    fn restart(&mut self, call: &Call<'_>, next: Instant) -> Result<&mut Box<Live>, FilterFailure> {
-        if call.now < next {
-            self.stats.throttled.add(1);
-            self.stats.failures.add(1);
-            let wait = next.since(call.now).as_millis();
-            return Err(self.context.failure(format!("it keeps failing, and is tried again in {wait} ms")));
-        }
-        match Live::start(&self.version.program, &self.context, &self.stats, &self.beat, call.now) {
-            Ok(live) => {
-                self.stats.restarts.add(1);
-                self.subscription = live.subscription;
-                self.life = Life::Running(Box::new(live));
+            OpenError::Start(error) => self.failed(call, error.cause()),
+            OpenError::Full { instances_max } => {
+                self.stats.instances_refused.add(1);
+                let cause =
+                    format!("{instances_max} sessions have an instance of it, and no more may (limits.instances)");
+                self.failed(call, cause.into())
             }
-            Err(error) => return Err(self.died(call, error.cause())),
-        }
-        match &mut self.life {
-            Life::Running(live) => Ok(live),
-            Life::Failed { .. } => Err(self.context.failure("it could not be started again")),
-        }
+        })
     }
 
     /// One call into the running instance, for a session that has its slot.
@@ -202,7 +163,7 @@ impl Instance {
         name: &'static str,
         run: impl FnOnce(&Exports, &mut Store<State>, u32) -> wasmtime::Result<R>,
     ) -> Result<R, FilterFailure> {
-        let Life::Running(live) = &mut self.life else {
+        let Some((live, slot)) = self.lives.find(*call.handle) else {
             return Err(self.context.failure("it is not running"));
         };
         let calls = self.stats.calls.value();
@@ -210,7 +171,7 @@ impl Instance {
         let timed = calls.is_multiple_of(stats::TIMED_ONE_IN).then(std::time::Instant::now);
         live.enter(call, self.context.limits.deadline);
         self.beat.begin();
-        let result = run(&live.exports, &mut live.store, call.handle.slot);
+        let result = run(&live.exports, &mut live.store, slot);
         self.beat.end();
         let misuse = live.leave(call);
         if let Some(started) = timed {
@@ -232,43 +193,29 @@ impl Instance {
             self.stats.deadlines.add(1);
         }
         let deadline_ms = self.context.limits.deadline.as_millis();
-        let cause = match &self.life {
-            Life::Running(live) => {
-                failure::describe(name, error, &self.context, &live.store.data().memory, deadline_ms)
-            }
-            Life::Failed { .. } => error.to_string().into(),
+        let cause = match self.lives.find(*call.handle) {
+            Some((live, _)) => failure::describe(name, error, &self.context, &live.store.data().memory, deadline_ms),
+            None => error.to_string().into(),
         };
-        self.died(call, cause)
+        self.lives.died(*call.handle, call.now);
+        self.failed(call, cause)
     }
 
-    /// Whether the session is open in the running instance, and wants to hear of its end.
-    pub(super) fn closing(&self, handle: Handle) -> Closing {
-        match &self.life {
-            Life::Running(live) if live.generation == handle.generation => match live.hears_close {
+    /// Whether the session is open in a running instance that wants to hear of its end.
+    pub(super) fn closing(&mut self, handle: Handle) -> Closing {
+        match self.lives.find(handle) {
+            Some((live, _)) => match live.hears_close {
                 HearsClose::Yes => Closing::Told,
                 HearsClose::No => Closing::Silent,
             },
-            Life::Running(_) | Life::Failed { .. } => Closing::Unknown,
+            None => Closing::Unknown,
         }
     }
 
-    /// The session's slot is free for another.
+    /// The session's place is free for another.
     pub(super) fn forget(&mut self, handle: &mut Handle) {
-        if let Life::Running(live) = &mut self.life
-            && live.generation == handle.generation
-        {
-            live.slots.give_back(handle.slot);
-            self.stats.sessions.sub(1);
-        } else {
-            self.moving.forget(*handle);
-        }
+        self.lives.forget(*handle, &self.stats);
         *handle = Handle::default();
-    }
-
-    /// Frees all that the instance had, and says when there may be another.
-    fn died(&mut self, call: &Call<'_>, cause: Box<str>) -> FilterFailure {
-        self.life = Life::Failed { next: self.throttle.failed(call.now) };
-        self.failed(call, cause)
     }
 
     /// The call ended well, but its answer or what it asked for is not allowed. The instance goes on.
@@ -286,13 +233,6 @@ impl Instance {
         }
         self.context.failure(cause)
     }
-}
-
-/// Whether the instance knew a session before.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Known {
-    Before,
-    New,
 }
 
 /// Whether a session goes on with what an earlier instance kept of it.

@@ -12,7 +12,8 @@ use super::answer;
 use super::context::{CONFIGURE_DEADLINE, Context};
 use super::deadline::Ruling;
 use super::failure;
-use super::moving::{Asking, STATE_BYTES_MAX};
+use super::lives::Site;
+use super::moving::STATE_BYTES_MAX;
 use super::program::{Exports, InstantiateError, Program};
 use super::slots::Slots;
 use super::state::{Phase, State};
@@ -141,22 +142,21 @@ impl Live {
     }
 
     /// What it keeps of a session, for its successor. It is of no more use after an error.
-    pub(super) fn snapshot(&mut self, slot: u32, asking: &Asking<'_>) -> Result<Option<Vec<u8>>, Box<str>> {
+    pub(super) fn snapshot(&mut self, slot: u32, site: &Site<'_>) -> Result<Option<Vec<u8>>, Box<str>> {
         let Some(state) = &self.exports.state else { return Ok(None) };
-        let deadline = asking.context.limits.deadline;
+        let deadline = site.context.limits.deadline;
         let data = self.store.data_mut();
         let epochs = data.begin(deadline);
         data.phase = Phase::Snapshot;
-        data.now = asking.now;
+        data.now = site.now;
         self.store.set_epoch_deadline(epochs);
-        asking.beat.begin();
+        site.beat.begin();
         let answer = state.call_snapshot(&mut self.store, slot);
-        asking.beat.end();
+        site.beat.end();
         let data = self.store.data_mut();
         let misuse = data.misuse.take();
-        let answer = answer.map_err(|error| {
-            failure::describe("snapshot", &error, asking.context, &data.memory, deadline.as_millis())
-        })?;
+        let answer = answer
+            .map_err(|error| failure::describe("snapshot", &error, site.context, &data.memory, deadline.as_millis()))?;
         match (misuse, answer) {
             (Some(what), _) => Err(format!("snapshot: {what}").into()),
             (None, Some(bytes)) if bytes.len() > STATE_BYTES_MAX => Err(format!(
@@ -176,7 +176,7 @@ impl Drop for Live {
 }
 
 /// Zero is a session that was never opened.
-fn next_generation() -> u32 {
+pub(super) fn next_generation() -> u32 {
     static NEXT: AtomicU32 = AtomicU32::new(1);
     loop {
         let generation = NEXT.fetch_add(1, Relaxed);

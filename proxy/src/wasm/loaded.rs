@@ -12,16 +12,20 @@ use super::context::Context;
 use super::error::{LoadError, LoadProblem};
 use super::instance::Instance;
 use super::live::{Live, StartError};
+use super::machine::Isolated;
 use super::program::Program;
 use super::stats::FilterStats;
 use super::ticker::Ticker;
 use crate::dataplane::chain::{Filter, Subscription};
+use crate::dataplane::route::Isolation;
 use crate::time::Instant;
 
 /// A filter that can serve: compiled, checked, its config accepted. Shared by workers.
 pub struct LoadedFilter {
     context: Arc<Context>,
     ticker: Arc<Ticker>,
+    /// Linear memory of the first instance, once it was configured.
+    first_memory_bytes: u64,
     seats: Mutex<Seats>,
     /// Held while instances are made, one after the other: those who only look need not wait for that.
     making: Mutex<()>,
@@ -95,14 +99,30 @@ impl LoadedFilter {
         let context = Arc::new(context);
         let trial = trial(&context, &component.program, ticker)
             .map_err(|problem| LoadError { filter: context.name.clone(), problem })?;
+        let first_memory_bytes = trial.store.data().memory.bytes() as u64;
         let version = component.into_version(1, &trial);
         let seats = Seats { version: Arc::new(version), workers: Vec::new(), reloads: Reloads::default() };
-        Ok(Self { context, ticker: Arc::clone(ticker), seats: Mutex::new(seats), making: Mutex::default() })
+        Ok(Self {
+            context,
+            ticker: Arc::clone(ticker),
+            first_memory_bytes,
+            seats: Mutex::new(seats),
+            making: Mutex::default(),
+        })
     }
 
     /// The name that the YAML gives it.
     pub fn name(&self) -> &str {
         &self.context.name
+    }
+
+    /// What it asks of the machine if each session has an instance of its own.
+    pub fn isolated(&self) -> Option<Isolated<'_>> {
+        let (filter, instances_max) = (self.name(), self.context.limits.instances_max);
+        match self.context.isolation {
+            Isolation::Shared => None,
+            Isolation::Session => Some(Isolated { filter, instances_max, memory_bytes: self.first_memory_bytes }),
+        }
     }
 
     /// What its current version wants to hear.

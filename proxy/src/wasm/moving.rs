@@ -3,12 +3,10 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::context::Context;
 use super::live::Live;
+use super::lives::{Settled, Site};
 use super::stats::FilterStats;
-use super::ticker::Beat;
 use crate::dataplane::chain::Handle;
-use crate::time::Instant;
 
 /// Bytes of one session's state, as `sdk/wit` has it. More is not carried over.
 pub(super) const STATE_BYTES_MAX: usize = 16 * 1024;
@@ -36,21 +34,6 @@ struct Retired {
     gone: HashSet<u32>,
 }
 
-/// What a snapshot is asked for with.
-pub(super) struct Asking<'a> {
-    pub(super) context: &'a Context,
-    pub(super) beat: &'a Beat,
-    pub(super) stats: &'a FilterStats,
-    pub(super) now: Instant,
-}
-
-/// Whether an instance still has sessions that are to move.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Settled {
-    Yes,
-    NotYet,
-}
-
 impl Moving {
     /// The instance has a successor that takes its state. Only when settled.
     pub(super) fn retire(&mut self, live: Box<Live>) {
@@ -72,7 +55,7 @@ impl Moving {
     }
 
     /// Asks for some more sessions.
-    pub(super) fn turn(&mut self, asking: &Asking<'_>) {
+    pub(super) fn turn(&mut self, site: &Site<'_>) {
         for _ in 0..SESSIONS_A_TURN {
             let Some(retired) = &mut self.retired else { return };
             let generation = retired.live.generation;
@@ -80,8 +63,8 @@ impl Moving {
                 None => self.retired = None,
                 Some(slot) if retired.gone.contains(&slot) => {}
                 Some(slot) => {
-                    if let Some(state) = self.ask(slot, asking) {
-                        self.keep(Handle { generation, slot }, state, asking);
+                    if let Some(state) = self.ask(slot, site) {
+                        self.keep(Handle { generation, slot }, state, site);
                     }
                 }
             }
@@ -89,9 +72,9 @@ impl Moving {
     }
 
     /// What was kept of the session that had this handle, which is over with it.
-    pub(super) fn take(&mut self, handle: Handle, asking: &Asking<'_>) -> Option<Box<[u8]>> {
+    pub(super) fn take(&mut self, handle: Handle, site: &Site<'_>) -> Option<Box<[u8]>> {
         if self.is_waiting(handle) {
-            let state = self.ask(handle.slot, asking);
+            let state = self.ask(handle.slot, site);
             self.forget(handle);
             return state;
         }
@@ -117,16 +100,16 @@ impl Moving {
             .is_some_and(|retired| retired.live.generation == handle.generation && !self.kept.contains_key(&handle))
     }
 
-    fn ask(&mut self, slot: u32, asking: &Asking<'_>) -> Option<Box<[u8]>> {
+    fn ask(&mut self, slot: u32, site: &Site<'_>) -> Option<Box<[u8]>> {
         let retired = self.retired.as_mut()?;
-        let state = retired.live.snapshot(slot, asking);
+        let state = retired.live.snapshot(slot, site);
         match state {
             Ok(state) => state.map(Into::into),
             Err(cause) => {
                 let left = retired.waiting.iter().filter(|slot| !retired.gone.contains(slot)).count() + 1;
-                asking.stats.states_lost.add(left as u64);
+                site.stats.states_lost.add(left as u64);
                 tracing::warn!(
-                    filter = &*asking.context.name, %cause, sessions = left,
+                    filter = &*site.context.name, %cause, sessions = left,
                     "a filter that was replaced failed on snapshot: these sessions are opened again without their state"
                 );
                 self.retired = None;
@@ -135,9 +118,9 @@ impl Moving {
         }
     }
 
-    fn keep(&mut self, handle: Handle, state: Box<[u8]>, asking: &Asking<'_>) {
+    fn keep(&mut self, handle: Handle, state: Box<[u8]>, site: &Site<'_>) {
         if self.kept_bytes + cost(&state) > KEPT_BYTES_MAX {
-            asking.stats.states_lost.add(1);
+            site.stats.states_lost.add(1);
             return;
         }
         self.kept_bytes += cost(&state);

@@ -139,6 +139,13 @@ impl State {
     }
 }
 
+impl Memory {
+    /// In use now.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+}
+
 impl ResourceLimiter for State {
     fn memory_growing(&mut self, current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
         let memory = &mut self.memory;

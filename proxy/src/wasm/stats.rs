@@ -31,6 +31,8 @@ pub struct FilterStats {
     pub throttled: Counter,
     /// Instances made in place of failed ones.
     pub restarts: Counter,
+    /// Events of sessions that could have no instance of their own, as there were too many.
+    pub instances_refused: Counter,
     /// Sessions whose state was taken in by a newer version.
     pub states_carried: Counter,
     /// Sessions whose state was not: a snapshot or restore failed, was refused, or was too large.
@@ -86,7 +88,7 @@ impl FilterStats {
         }
     }
 
-    fn plain(&self) -> [&Counter; 17] {
+    fn plain(&self) -> [&Counter; 18] {
         [
             &self.calls,
             &self.accepted,
@@ -98,6 +100,7 @@ impl FilterStats {
             &self.misuses,
             &self.throttled,
             &self.restarts,
+            &self.instances_refused,
             &self.states_carried,
             &self.states_lost,
             &self.log_lines_thinned,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::Convert;
 use crate::config::path::Path;
 use crate::config::{nearest, shipped_filters, wire};
-use crate::dataplane::route::{FailurePolicy, FilterLimits, FilterSource, FilterSpec};
+use crate::dataplane::route::{FailurePolicy, FilterLimits, FilterSource, FilterSpec, Isolation};
 
 impl Convert<'_> {
     /// In the order of the names, which is the order that routes count in.
@@ -40,11 +40,16 @@ impl Convert<'_> {
                 wire::OnFailure::Deny => FailurePolicy::Deny,
                 wire::OnFailure::Allow => FailurePolicy::Allow,
             },
+            isolation: match filter.isolation {
+                wire::Isolation::Shared => Isolation::Shared,
+                wire::Isolation::Session => Isolation::Session,
+            },
             limits: FilterLimits {
                 memory_bytes_max: filter.limits.memory.0,
                 deadline: filter.limits.deadline.0,
                 host_calls_max: filter.limits.host_calls,
                 table_entries_max: filter.limits.table_entries as usize,
+                instances_max: filter.limits.instances as usize,
             },
         }
     }

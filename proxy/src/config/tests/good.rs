@@ -12,7 +12,7 @@ use crate::dataplane::heartbeat::{self, Answerer, Checksum, Packet, Ping, PingPo
 use crate::dataplane::hold::{Backoff, Unconfirmed};
 use crate::dataplane::message::{Message, MessageKind};
 use crate::dataplane::probe::{Adaptive, Fixed, GroupBy, LossAware, Prefixes, Probe};
-use crate::dataplane::route::{FailurePolicy, FilterSource, PathMatch, Preface, Protocol};
+use crate::dataplane::route::{FailurePolicy, FilterSource, Isolation, PathMatch, Preface, Protocol};
 use crate::report::{Batching, Keep, Secret, Topics};
 use crate::telemetry::{self, LogFormat};
 
@@ -112,6 +112,8 @@ fn every_option_arrives() {
     assert_eq!(mask.source, FilterSource::File(folder.join("../mask.wasm")));
     assert_eq!((mask.on_failure, auth.on_failure), (FailurePolicy::Allow, FailurePolicy::Deny));
     assert_eq!((mask.limits.memory_bytes_max, mask.limits.table_entries_max), (32 << 20, 1_000));
+    assert_eq!((mask.isolation, auth.isolation), (Isolation::Session, Isolation::Shared));
+    assert_eq!((mask.limits.instances_max, auth.limits.instances_max), (500, 1_000));
 }
 
 #[test]

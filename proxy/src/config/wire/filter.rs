@@ -27,6 +27,10 @@ pub(in crate::config) struct Filter {
     ///
     /// `allow` is for filters that the service can do without. Never for those that guard it.
     pub(in crate::config) on_failure: OnFailure,
+    /// Which sessions share an instance of the filter.
+    ///
+    /// `session` for filters that are not trusted with other sessions' data. It costs memory and time for each session.
+    pub(in crate::config) isolation: Isolation,
     /// What one instance of the filter may use.
     pub(in crate::config) limits: FilterLimits,
 }
@@ -42,7 +46,18 @@ pub(in crate::config) enum OnFailure {
     Allow,
 }
 
-/// What one instance of a filter may use. Each worker has one instance of each filter.
+/// Which sessions share an instance of a filter.
+#[derive(Deserialize, Serialize, JsonSchema, Clone, Copy, Default, Debug)]
+#[serde(rename_all = "kebab-case")]
+pub(in crate::config) enum Isolation {
+    /// All of one worker.
+    #[default]
+    Shared,
+    /// None: each has its own, as many as `limits.instances` allows. A session too many is answered as `on_failure` says.
+    Session,
+}
+
+/// What one instance of a filter may use. Each worker has one instance of each filter, unless each session has its own.
 #[derive(Deserialize, Serialize, JsonSchema, Debug)]
 #[serde(default, deny_unknown_fields)]
 #[schemars(rename = "FilterLimits")]
@@ -63,6 +78,11 @@ pub(in crate::config) struct FilterLimits {
     /// Raise it above the number of users who are online at a time, if limits are kept by user.
     #[schemars(range(min = 1))]
     pub(in crate::config) table_entries: u32,
+    /// The most instances over all workers, with `isolation: session`.
+    ///
+    /// Raise it to the sessions that are to be open at a time. What the machine cannot have is refused at start.
+    #[schemars(range(min = 1))]
+    pub(in crate::config) instances: u32,
 }
 
 impl Default for FilterLimits {
@@ -73,6 +93,7 @@ impl Default for FilterLimits {
             deadline: Time(limits.deadline),
             host_calls: limits.host_calls_max,
             table_entries: count(limits.table_entries_max),
+            instances: count(limits.instances_max),
         }
     }
 }

@@ -1,0 +1,98 @@
+//! One instance for all sessions of a worker.
+
+use std::sync::Arc;
+
+use super::{Life, OpenError, Opened, Settled, Site};
+use crate::dataplane::chain::Handle;
+use crate::time::Instant;
+use crate::wasm::live::Live;
+use crate::wasm::loaded::Update;
+use crate::wasm::moving::Moving;
+use crate::wasm::stats::FilterStats;
+use crate::wasm::throttle::Throttle;
+
+/// See the module.
+pub(in crate::wasm) struct Shared {
+    life: Life,
+    throttle: Throttle,
+    moving: Moving,
+}
+
+impl Shared {
+    pub(in crate::wasm) fn new(live: Live) -> Self {
+        Self { life: Life::Running(Box::new(live)), throttle: Throttle::default(), moving: Moving::default() }
+    }
+
+    pub(super) fn open(&mut self, handle: &mut Handle, site: &Site<'_>) -> Result<Opened, OpenError> {
+        if let Life::Failed { next } = self.life {
+            self.restart(next, site)?;
+        }
+        let Life::Running(live) = &mut self.life else { return Err(OpenError::Throttled(Default::default())) };
+        if handle.generation == live.generation {
+            return Ok(Opened::Before);
+        }
+        let carried = self.moving.take(*handle, site);
+        *handle = Handle { generation: live.generation, slot: live.slots.take() };
+        site.stats.sessions.add(1);
+        Ok(Opened::Anew { carried })
+    }
+
+    // Failed => (Running | Failed)
+    #[cold]
+    fn restart(&mut self, next: Instant, site: &Site<'_>) -> Result<(), OpenError> {
+        if site.now < next {
+            return Err(OpenError::Throttled(next.since(site.now)));
+        }
+        match Live::start(&site.version.program, site.context, site.stats, site.beat, site.now) {
+            Ok(live) => {
+                site.stats.restarts.add(1);
+                self.life = Life::Running(Box::new(live));
+                Ok(())
+            }
+            Err(error) => {
+                self.died(site.now);
+                Err(OpenError::Start(error))
+            }
+        }
+    }
+
+    pub(super) fn find(&mut self, handle: Handle) -> Option<(&mut Live, u32)> {
+        match &mut self.life {
+            Life::Running(live) if live.generation == handle.generation => Some((live, handle.slot)),
+            Life::Running(_) | Life::Failed { .. } => None,
+        }
+    }
+
+    // (Running | Failed) => Failed
+    pub(super) fn died(&mut self, now: Instant) {
+        self.life = Life::Failed { next: self.throttle.failed(now) };
+    }
+
+    pub(super) fn forget(&mut self, handle: Handle, stats: &FilterStats) {
+        match self.find(handle) {
+            Some((live, slot)) => {
+                live.slots.give_back(slot);
+                stats.sessions.sub(1);
+            }
+            None => self.moving.forget(handle),
+        }
+    }
+
+    pub(super) fn settle(&mut self, site: &Site<'_>) -> Settled {
+        self.moving.turn(site);
+        self.moving.settled()
+    }
+
+    // (Running | Failed) => Running
+    pub(super) fn take_up(&mut self, update: Update, stats: &Arc<FilterStats>) {
+        let mut live = update.live;
+        live.count_in(stats);
+        let carries = live.exports.state.is_some();
+        self.throttle = Throttle::default();
+        match std::mem::replace(&mut self.life, Life::Running(live)) {
+            Life::Running(old) if carries => self.moving.retire(old),
+            Life::Failed { .. } if carries => {}
+            Life::Running(_) | Life::Failed { .. } => self.moving.give_up(stats),
+        }
+    }
+}
