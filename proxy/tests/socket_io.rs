@@ -166,11 +166,11 @@ async fn a_client_that_dies_is_reported_to_a_server_that_was_answered_until_then
             scene.clients.freeze();
             let (frozen, begun) = (count(&mut scene.server).await, Instant::now());
             scene.server.sees("disconnected transport close").await;
-            // Twice what it must be on an idle machine, and far less than a default would make of it.
-            assert!(begun.elapsed() < 2 * (STRICT.interval + STRICT.timeout), "{:?}", begun.elapsed());
+            // Two seconds on an idle machine; twenty if the default had been taken for the server's timeout.
+            assert!(begun.elapsed() < Duration::from_secs(12), "{:?}", begun.elapsed());
             let heard = count(&mut scene.server).await.heard() - frozen.heard();
             // Of the twenty or so of its timeout; without the edge there would be none.
-            assert!(heard >= 10, "{version:?}, {transports:?}: {heard}");
+            assert!(heard >= 5, "{version:?}, {transports:?}: {heard}");
             assert_eq!(scene.belay.metrics().await["belay_clients_dead_total"], 1.0);
         }
     }
