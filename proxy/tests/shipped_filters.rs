@@ -7,7 +7,7 @@ use std::time::Duration;
 use belay::dataplane::chain::{Admission, Call, Facts, Filter, Handle, Reaction, Refusal, UpstreamEvent, Verdict};
 use belay::dataplane::handshake::Handshake;
 use belay::dataplane::message::{CloseReason, Direction, MessageKind};
-use belay::dataplane::route::{FailurePolicy, FilterLimits, FilterSource, FilterSpec};
+use belay::dataplane::route::{FailurePolicy, FilterLimits, FilterSource, FilterSpec, Isolation};
 use belay::id::SessionId;
 use belay::time::Instant;
 use belay::wasm::Host;
@@ -29,6 +29,7 @@ fn filter(host: &Host, name: &str, config: Value) -> Box<dyn Filter> {
         config,
         files: Vec::new(),
         on_failure: FailurePolicy::Deny,
+        isolation: Isolation::Shared,
         // A machine that runs every test at once takes longer than one that serves.
         limits: FilterLimits { deadline: Duration::from_millis(500), ..FilterLimits::default() },
     };
