@@ -79,7 +79,13 @@ impl Journal {
                 None => self.entries.remove(&key),
             };
         }
-        if self.records > self.entries.len() * 2 + HISTORY { self.rewrite() } else { self.file.write_all(&bytes) }
+        let outcome =
+            if self.records > self.entries.len() * 2 + HISTORY { self.rewrite() } else { self.file.write_all(&bytes) };
+        if outcome.is_err() {
+            // The file may end in half a record: write it anew next time.
+            self.records = usize::MAX / 2;
+        }
+        outcome
     }
 
     /// How much is open.

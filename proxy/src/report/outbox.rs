@@ -2,9 +2,10 @@
 //! returns, and what is open is in the journal. What cannot be kept is counted, and told by an event of its own in the place
 //! of what is missing.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::fs::File;
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
 
 use super::event::{Draft, Stamp, session_data};
@@ -12,7 +13,7 @@ use super::journal::{Journal, Key};
 use super::loss::{Counts, Grumbles, Loss};
 use super::spool::Spool;
 use super::{Keep, Settings, StartError, Topics};
-use crate::clients::{ClientReason, Happening, Presence, Survivor, Survivors};
+use crate::clients::{ClientReason, Happening, Presence, Standing, Survivor, Survivors};
 use crate::dataplane::state::SessionState;
 use crate::time::Instant;
 
@@ -47,29 +48,20 @@ const CHUNK: usize = 256;
 impl Outbox {
     /// Finds what an earlier process left: what it had not delivered, and who was there when it died.
     pub(super) fn open(settings: &Settings) -> Result<(Self, Survivors), StartError> {
+        let (kept, damaged, open) = match &settings.keep {
+            Keep::Memory { events_max } => (Kept::memory(*events_max), 0, HashMap::new()),
+            Keep::Spool { folder, bytes_max } => {
+                Kept::disk(folder, *bytes_max).map_err(|cause| StartError::Spool { folder: folder.clone(), cause })?
+            }
+        };
         let mut outbox = Self {
             topics: settings.topics,
             stamp: Stamp::new(settings.source.as_deref()),
-            kept: Kept::Memory { events: VecDeque::new(), events_max: 0, in_hand: 0, notice: None },
+            kept,
             untold: [0; Loss::ALL.len()],
             counts: Counts::default(),
             grumbles: Grumbles::default(),
         };
-        let Keep::Spool { folder, bytes_max } = &settings.keep else {
-            if let (Keep::Memory { events_max: wanted }, Kept::Memory { events_max, .. }) =
-                (&settings.keep, &mut outbox.kept)
-            {
-                *events_max = *wanted;
-            }
-            return Ok((outbox, Vec::new()));
-        };
-        let unusable = |cause| StartError::Spool { folder: folder.clone(), cause };
-        let (spool, damaged) = Spool::open(folder, *bytes_max).map_err(unusable)?;
-        let (journal, open) = Journal::open(folder).map_err(unusable)?;
-        if spool.events() > 0 || !open.is_empty() {
-            tracing::info!(events = spool.events(), open = open.len(), "an earlier process left reports behind");
-        }
-        outbox.kept = Kept::Disk { spool, journal };
         outbox.lose(Loss::Damaged, damaged);
         let mut survivors = Vec::new();
         let (mut dead, mut closed) = (Vec::new(), Vec::new());
@@ -89,38 +81,30 @@ impl Outbox {
 
     /// Keeps what happened for delivery.
     pub(super) fn tell(&mut self, happened: &[Happening]) {
-        let (mut drafts, mut opened, mut closed) = (Vec::new(), Vec::new(), Vec::new());
+        let mut drafts = Vec::new();
+        let (mut opened, mut closed) = (Vec::new(), HashSet::new());
         for happening in happened {
             match happening {
-                Happening::Session(change) if self.topics.sessions() => {
-                    drafts.extend(Draft::of_session(change));
-                    let key = Key::Session(change.session.to_string());
-                    match change.state {
-                        SessionState::Disconnected(_) => closed.push((key, None)),
-                        _ => opened.push((key, Some(session_data(change).to_string()))),
-                    }
-                }
+                Happening::Session(change) if self.topics.sessions() => drafts.extend(Draft::of_session(change)),
                 Happening::Client(change) if self.topics.clients() => {
                     drafts.push(Draft::of_client(change, Instant::now()));
-                    let key = Key::Client(change.identity.to_string());
-                    match change.now.presence {
-                        Presence::Disconnected { .. } => closed.push((key, None)),
-                        presence => {
-                            let reason = presence.reason().map(ClientReason::label);
-                            let entry = (reason, change.now.connects, change.now.reconnects);
-                            opened.push((key, serde_json::to_string(&entry).ok()));
-                        }
-                    }
                 }
                 Happening::Merged(changes) => self.lose(Loss::Merged, *changes),
-                Happening::Session(_) | Happening::Client(_) => {}
+                Happening::Session(_) | Happening::Client(_) => continue,
+            }
+            match entry(happening) {
+                Some((key, Some(value))) => {
+                    closed.remove(&key);
+                    opened.push((key, Some(value)));
+                }
+                Some((key, None)) => drop(closed.insert(key)),
+                None => {}
             }
         }
-        // In this order, a crash in between makes the next process tell of an end twice, and never not at all. Both may
-        // be of one session, and then the end is what counts.
+        // In this order, a crash in between makes the next process tell of an end twice, and never not at all.
         self.note(opened);
         self.keep(&drafts);
-        self.note(closed);
+        self.note(closed.into_iter().map(|key| (key, None)).collect());
     }
 
     fn note(&mut self, changes: Vec<(Key, Option<String>)>) {
@@ -291,11 +275,47 @@ impl Outbox {
     }
 }
 
-/// What the journal keeps of a client.
-type Entry = (Option<String>, u64, u64);
+impl Kept {
+    fn memory(events_max: usize) -> Self {
+        Self::Memory { events: VecDeque::new(), events_max, in_hand: 0, notice: None }
+    }
+
+    /// With how many events are missing there, and what was open.
+    fn disk(folder: &Path, bytes_max: usize) -> io::Result<(Self, u64, HashMap<Key, String>)> {
+        let (spool, damaged) = Spool::open(folder, bytes_max)?;
+        let (journal, open) = Journal::open(folder)?;
+        if spool.events() > 0 || !open.is_empty() {
+            tracing::info!(events = spool.events(), open = open.len(), "an earlier process left reports behind");
+        }
+        Ok((Self::Disk { spool, journal }, damaged, open))
+    }
+}
+
+/// What the journal keeps of a client: why it is gone, if it is, its connects and reconnects.
+type ClientEntry = (Option<String>, u64, u64);
+
+/// What the journal is to know of it from now on: a value while it is open.
+fn entry(happening: &Happening) -> Option<(Key, Option<String>)> {
+    match happening {
+        Happening::Session(change) => {
+            let is_open = !matches!(change.state, SessionState::Disconnected(_));
+            let value = is_open.then(|| session_data(change).to_string());
+            Some((Key::Session(change.session.to_string()), value))
+        }
+        Happening::Client(change) => {
+            let Standing { presence, connects, reconnects, .. } = change.now;
+            let reason = presence.reason().map(|reason| reason.label().to_owned());
+            let entry: ClientEntry = (reason, connects, reconnects);
+            let is_open = !matches!(presence, Presence::Disconnected { .. });
+            let value = if is_open { serde_json::to_string(&entry).ok() } else { None };
+            Some((Key::Client(change.identity.to_string()), value))
+        }
+        Happening::Merged(_) => None,
+    }
+}
 
 fn survivor(identity: &str, entry: &str) -> Option<Survivor> {
-    let (reason, connects, reconnects): Entry = serde_json::from_str(entry).ok()?;
+    let (reason, connects, reconnects): ClientEntry = serde_json::from_str(entry).ok()?;
     let reason = reason.and_then(|label| ClientReason::of_label(&label)).unwrap_or(ClientReason::ProxyDied);
     Some(Survivor { identity: identity.into(), reason, connects, reconnects })
 }

@@ -279,6 +279,21 @@ fn a_process_that_died_is_told_of_by_the_next() {
 }
 
 #[test]
+fn who_goes_and_is_back_at_once_is_still_known_to_the_journal() {
+    let folder = Folder::new();
+    let (mut first, _) = Outbox::open(&on_disk(&folder)).unwrap();
+    let connected = || client(Presence::Connected { sessions: NonZeroU32::MIN });
+    let gone = || client(Presence::Disconnected { reason: ClientReason::Renamed });
+    first.tell(&[connected(), gone(), connected()]);
+    drop(first);
+    let (mut second, survivors) = Outbox::open(&on_disk(&folder)).unwrap();
+    assert_eq!(survivors.len(), 1);
+    second.tell(&[connected(), gone()]);
+    drop(second);
+    assert!(Outbox::open(&on_disk(&folder)).unwrap().1.is_empty());
+}
+
+#[test]
 fn a_batch_has_the_same_id_and_body_until_it_is_delivered() {
     let folder = Folder::new();
     let (mut first, _) = Outbox::open(&on_disk(&folder)).unwrap();
