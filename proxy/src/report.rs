@@ -5,6 +5,7 @@
 mod deliver;
 mod event;
 mod journal;
+mod kept;
 mod loss;
 mod metrics;
 mod outbox;

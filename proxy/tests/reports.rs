@@ -381,8 +381,11 @@ async fn a_full_spool_tells_what_it_lost() {
     assert!(bytes <= 1 << 20, "{bytes}");
     let mut endpoint = Endpoint::start_at(address, &[]).await;
     let (mut lost, mut heard) = (0, 0);
+    let mut sequence = String::new();
     while heard + lost < 300 {
         let event = endpoint.event().await;
+        let before = std::mem::replace(&mut sequence, event["sequence"].as_str().unwrap().to_owned());
+        assert!(before < sequence, "{before} {sequence}");
         match event["type"].as_str() {
             Some("belay.report.lost") => lost += event["data"]["reasons"]["full"].as_u64().unwrap(),
             _ => heard += 1,

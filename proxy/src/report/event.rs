@@ -56,6 +56,19 @@ impl Stamp {
 
     /// The event as JSON.
     pub(super) fn event(&mut self, draft: &Draft) -> String {
+        let sequence = format!("{:020}", self.begun + self.next);
+        self.with_sequence(draft, sequence)
+    }
+
+    /// The event as JSON, to go before another that is older: its sequence is between that one's and the one's before it.
+    pub(super) fn event_before(&mut self, draft: &Draft, older: &str) -> String {
+        match sequence_of(older) {
+            Some(sequence) => self.with_sequence(draft, format!("{:020}.1", sequence.saturating_sub(1))),
+            None => self.event(draft),
+        }
+    }
+
+    fn with_sequence(&mut self, draft: &Draft, sequence: String) -> String {
         let event = CloudEvent {
             specversion: "1.0",
             id: format!("{:016x}-{}", self.instance, self.next),
@@ -64,13 +77,17 @@ impl Stamp {
             subject: draft.subject.as_deref(),
             time: rfc3339(draft.at),
             datacontenttype: "application/json",
-            sequence: format!("{:020}", self.begun + self.next),
+            sequence,
             data: draft.data.clone(),
         };
         self.next += 1;
         // Strings and numbers always make JSON.
         serde_json::to_string(&event).unwrap_or_default()
     }
+}
+
+fn sequence_of(event: &str) -> Option<u64> {
+    serde_json::from_str::<Value>(event).ok()?["sequence"].as_str()?.parse().ok()
 }
 
 fn default_source() -> Box<str> {

@@ -9,7 +9,10 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::event::session_data;
 use super::records::{Records, encode};
+use crate::clients::{ClientReason, Happening, Presence, Standing, Survivor};
+use crate::dataplane::state::SessionState;
 
 /// See the module.
 pub(super) struct Journal {
@@ -105,4 +108,34 @@ impl Journal {
         self.records = self.entries.len();
         Ok(())
     }
+}
+
+/// What the journal keeps of a client: why it is gone, if it is, its connects and reconnects.
+type ClientEntry = (Option<String>, u64, u64);
+
+/// What the journal is to know of it from now on: a value while it is open.
+pub(super) fn entry(happening: &Happening) -> Option<(Key, Option<String>)> {
+    match happening {
+        Happening::Session(change) => {
+            let is_open = !matches!(change.state, SessionState::Disconnected(_));
+            let value = is_open.then(|| session_data(change).to_string());
+            Some((Key::Session(change.session.to_string()), value))
+        }
+        Happening::Client(change) => {
+            let Standing { presence, connects, reconnects, .. } = change.now;
+            let reason = presence.reason().map(|reason| reason.label().to_owned());
+            let entry: ClientEntry = (reason, connects, reconnects);
+            let is_open = !matches!(presence, Presence::Disconnected { .. });
+            let value = if is_open { serde_json::to_string(&entry).ok() } else { None };
+            Some((Key::Client(change.identity.to_string()), value))
+        }
+        Happening::Merged(_) => None,
+    }
+}
+
+/// A client as the journal knew it.
+pub(super) fn survivor(identity: &str, entry: &str) -> Option<Survivor> {
+    let (reason, connects, reconnects): ClientEntry = serde_json::from_str(entry).ok()?;
+    let reason = reason.and_then(|label| ClientReason::of_label(&label)).unwrap_or(ClientReason::ProxyDied);
+    Some(Survivor { identity: identity.into(), reason, connects, reconnects })
 }

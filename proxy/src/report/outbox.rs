@@ -2,19 +2,16 @@
 //! returns, and what is open is in the journal. What cannot be kept is counted, and told by an event of its own in the place
 //! of what is missing.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, HashSet};
 use std::fs::File;
-use std::io;
-use std::path::Path;
 use std::sync::Arc;
 
-use super::event::{Draft, Stamp, session_data};
-use super::journal::{Journal, Key};
+use super::event::{Draft, Stamp};
+use super::journal::{Key, entry, survivor};
+use super::kept::Kept;
 use super::loss::{Counts, Grumbles, Loss};
-use super::spool::Spool;
 use super::{Keep, Settings, StartError, Topics};
-use crate::clients::{ClientReason, Happening, Presence, Standing, Survivor, Survivors};
-use crate::dataplane::state::SessionState;
+use crate::clients::{Happening, Survivors};
 use crate::time::Instant;
 
 /// See the module.
@@ -27,11 +24,6 @@ pub(super) struct Outbox {
     /// Counts over all time.
     pub(super) counts: Counts,
     grumbles: Grumbles,
-}
-
-enum Kept {
-    Memory { events: VecDeque<String>, events_max: usize, in_hand: usize, notice: Option<String> },
-    Disk { spool: Spool, journal: Journal },
 }
 
 /// Events that are in the deliverer's hands.
@@ -108,8 +100,7 @@ impl Outbox {
     }
 
     fn note(&mut self, changes: Vec<(Key, Option<String>)>) {
-        if let (Kept::Disk { journal, .. }, false) = (&mut self.kept, changes.is_empty())
-            && let Err(error) = journal.note(changes)
+        if let Err(error) = self.kept.note(changes)
             && self.grumbles.may("journal", Instant::now())
         {
             tracing::warn!(%error, "the spool's journal cannot be written: were this process to die now, not all would be told");
@@ -119,22 +110,15 @@ impl Outbox {
     fn keep(&mut self, drafts: &[Draft]) {
         for chunk in drafts.chunks(CHUNK) {
             let stamped: Vec<String> = chunk.iter().map(|draft| self.stamp.event(draft)).collect();
-            match &mut self.kept {
-                Kept::Memory { events, events_max, in_hand, .. } => {
-                    events.extend(stamped);
-                    let over = events.len().saturating_sub(*events_max).min(events.len() - *in_hand);
-                    events.drain(*in_hand..*in_hand + over);
-                    self.lose(Loss::Full, over as u64);
-                }
-                Kept::Disk { spool, .. } => match spool.append(&stamped) {
-                    Ok(dropped) => self.lose(Loss::Full, dropped),
-                    Err(error) => {
-                        if self.grumbles.may("spool", Instant::now()) {
-                            tracing::warn!(%error, "the spool takes no events");
-                        }
-                        self.lose(Loss::Disk, stamped.len() as u64);
+            let events = stamped.len() as u64;
+            match self.kept.append(stamped) {
+                Ok(dropped) => self.lose(Loss::Full, dropped),
+                Err(error) => {
+                    if self.grumbles.may("spool", Instant::now()) {
+                        tracing::warn!(%error, "the spool takes no events");
                     }
-                },
+                    self.lose(Loss::Disk, events);
+                }
             }
         }
     }
@@ -153,171 +137,84 @@ impl Outbox {
 
     /// Events that wait, one that tells of losses included.
     pub(super) fn waiting(&self) -> usize {
-        let kept = match &self.kept {
-            Kept::Memory { events, .. } => events.len(),
-            Kept::Disk { spool, .. } => usize::try_from(spool.events()).unwrap_or(usize::MAX),
-        };
-        let tells_of_losses = self.notice().is_some() || self.untold.iter().any(|events| *events > 0);
-        kept + usize::from(tells_of_losses)
+        let tells_of_losses = self.kept.notice().is_some() || self.untold.iter().any(|events| *events > 0);
+        self.kept.events() + usize::from(tells_of_losses)
     }
 
     /// Bytes of the spool, and entries of its journal.
     pub(super) fn on_disk(&self) -> Option<(usize, usize)> {
-        match &self.kept {
-            Kept::Memory { .. } => None,
-            Kept::Disk { spool, journal } => Some((spool.bytes(), journal.entries())),
-        }
-    }
-
-    fn notice(&self) -> Option<&str> {
-        match &self.kept {
-            Kept::Memory { notice, .. } => notice.as_deref(),
-            Kept::Disk { spool, .. } => spool.notice(),
-        }
-    }
-
-    fn set_notice(&mut self, text: Option<String>) {
-        match &mut self.kept {
-            Kept::Memory { notice, .. } => *notice = text,
-            Kept::Disk { spool, .. } => spool.set_notice(text),
-        }
+        self.kept.on_disk()
     }
 
     /// The next events, at most so many, without forgetting them.
     pub(super) fn next_batch(&mut self, events_max: usize) -> Option<Batch> {
-        if self.notice().is_none() && self.untold.iter().any(|events| *events > 0) {
-            let reasons: Vec<_> = Loss::ALL
-                .into_iter()
-                .map(|loss| (loss.label(), self.untold[loss as usize]))
-                .filter(|(_, events)| *events > 0)
-                .collect();
-            let notice = self.stamp.event(&Draft::of_loss(&reasons));
-            self.untold = Default::default();
-            self.set_notice(Some(notice));
-        }
-        let events = match self.peek(events_max) {
+        let events = match self.kept.peek(events_max) {
             Ok(events) => events,
             Err(error) => {
+                // What cannot be read now will not be read later: go on behind it.
                 tracing::warn!(%error, "the spool cannot be read");
-                self.give_up_unreadable();
+                let lost = self.kept.skip_unreadable();
+                self.lose(Loss::Damaged, lost);
                 return None;
             }
         };
-        let all: Vec<&str> = self.notice().into_iter().chain(events.iter().map(String::as_str)).collect();
+        self.tell_of_losses(events.first());
+        let all: Vec<&str> = self.kept.notice().into_iter().chain(events.iter().map(String::as_str)).collect();
         let first = all.first()?;
         let id = format!("{}.{}", id_of(first), all.len());
         let body = format!("[{}]", all.join(",")).into_bytes();
         Some(Batch { id, body, events: events.len() })
     }
 
-    fn peek(&mut self, events_max: usize) -> io::Result<Vec<String>> {
-        match &mut self.kept {
-            Kept::Memory { events, in_hand, .. } => {
-                *in_hand = events.len().min(events_max);
-                Ok(events.range(..*in_hand).cloned().collect())
-            }
-            Kept::Disk { spool, .. } => spool.peek(events_max),
+    /// Makes an event of what was lost before `next`.
+    fn tell_of_losses(&mut self, next: Option<&String>) {
+        let reasons: Vec<_> = Loss::ALL
+            .into_iter()
+            .map(|loss| (loss.label(), self.untold[loss as usize]))
+            .filter(|(_, events)| *events > 0)
+            .collect();
+        if reasons.is_empty() || self.kept.notice().is_some() {
+            return;
         }
-    }
-
-    /// What cannot be read now will not be read later: go on behind it.
-    fn give_up_unreadable(&mut self) {
-        if let Kept::Disk { spool, .. } = &mut self.kept {
-            let lost = spool.skip_segment();
-            self.lose(Loss::Damaged, lost);
-        }
+        let draft = Draft::of_loss(&reasons);
+        let notice = match next {
+            Some(next) => self.stamp.event_before(&draft, next),
+            None => self.stamp.event(&draft),
+        };
+        self.untold = Default::default();
+        self.kept.set_notice(Some(notice));
     }
 
     /// The endpoint took it.
     pub(super) fn delivered(&mut self, batch: &Batch) {
-        self.counts.delivered += batch.events as u64 + u64::from(self.notice().is_some());
-        self.forget(batch);
+        self.counts.delivered += batch.events as u64 + u64::from(self.kept.notice().is_some());
+        self.forget();
     }
 
     /// The endpoint will not take it.
     pub(super) fn refused(&mut self, batch: &Batch) {
-        self.forget(batch);
+        self.forget();
         self.lose(Loss::Refused, batch.events.max(1) as u64);
     }
 
-    fn forget(&mut self, batch: &Batch) {
-        if self.notice().is_some() {
-            self.set_notice(None);
+    fn forget(&mut self) {
+        if self.kept.notice().is_some() {
+            self.kept.set_notice(None);
         }
-        match &mut self.kept {
-            Kept::Memory { events, in_hand, .. } => {
-                events.drain(..batch.events.min(*in_hand));
-                *in_hand = 0;
-            }
-            Kept::Disk { spool, .. } => spool.advance(),
-        }
+        self.kept.advance();
     }
 
     /// The process ends. Gives what stays for the next one.
     pub(super) fn close(&mut self) -> usize {
-        match &mut self.kept {
-            Kept::Memory { events, .. } => {
-                let left = events.len() as u64;
-                events.clear();
-                self.lose(Loss::Shutdown, left);
-                0
-            }
-            Kept::Disk { .. } => self.waiting(),
-        }
+        let lost = self.kept.close();
+        self.lose(Loss::Shutdown, lost);
+        self.waiting()
     }
 
-    /// What is to be synced, off our lock.
+    /// Files to be synced, off our lock.
     pub(super) fn take_unsynced(&mut self) -> Vec<Arc<File>> {
-        match &mut self.kept {
-            Kept::Memory { .. } => Vec::new(),
-            Kept::Disk { spool, .. } => spool.take_unsynced(),
-        }
+        self.kept.take_unsynced()
     }
-}
-
-impl Kept {
-    fn memory(events_max: usize) -> Self {
-        Self::Memory { events: VecDeque::new(), events_max, in_hand: 0, notice: None }
-    }
-
-    /// With how many events are missing there, and what was open.
-    fn disk(folder: &Path, bytes_max: usize) -> io::Result<(Self, u64, HashMap<Key, String>)> {
-        let (spool, damaged) = Spool::open(folder, bytes_max)?;
-        let (journal, open) = Journal::open(folder)?;
-        if spool.events() > 0 || !open.is_empty() {
-            tracing::info!(events = spool.events(), open = open.len(), "an earlier process left reports behind");
-        }
-        Ok((Self::Disk { spool, journal }, damaged, open))
-    }
-}
-
-/// What the journal keeps of a client: why it is gone, if it is, its connects and reconnects.
-type ClientEntry = (Option<String>, u64, u64);
-
-/// What the journal is to know of it from now on: a value while it is open.
-fn entry(happening: &Happening) -> Option<(Key, Option<String>)> {
-    match happening {
-        Happening::Session(change) => {
-            let is_open = !matches!(change.state, SessionState::Disconnected(_));
-            let value = is_open.then(|| session_data(change).to_string());
-            Some((Key::Session(change.session.to_string()), value))
-        }
-        Happening::Client(change) => {
-            let Standing { presence, connects, reconnects, .. } = change.now;
-            let reason = presence.reason().map(|reason| reason.label().to_owned());
-            let entry: ClientEntry = (reason, connects, reconnects);
-            let is_open = !matches!(presence, Presence::Disconnected { .. });
-            let value = if is_open { serde_json::to_string(&entry).ok() } else { None };
-            Some((Key::Client(change.identity.to_string()), value))
-        }
-        Happening::Merged(_) => None,
-    }
-}
-
-fn survivor(identity: &str, entry: &str) -> Option<Survivor> {
-    let (reason, connects, reconnects): ClientEntry = serde_json::from_str(entry).ok()?;
-    let reason = reason.and_then(|label| ClientReason::of_label(&label)).unwrap_or(ClientReason::ProxyDied);
-    Some(Survivor { identity: identity.into(), reason, connects, reconnects })
 }
 
 fn id_of(event: &str) -> String {

@@ -320,6 +320,7 @@ fn what_is_lost_is_told_in_its_place() {
     assert_eq!(told[0]["data"]["events"], 7);
     assert_eq!(told[0]["data"]["reasons"]["full"], 7);
     assert_eq!(told[1]["subject"], format!("{:032x}", 7));
+    assert!(told.is_sorted_by_key(|event| event["sequence"].as_str().unwrap().to_owned()), "{told:#?}");
     outbox.delivered(&batch);
     assert_eq!((outbox.waiting(), outbox.counts.delivered), (0, 4));
 }
