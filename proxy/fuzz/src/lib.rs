@@ -8,11 +8,13 @@ mod decode;
 mod framer;
 mod heard;
 mod heartbeats;
+mod packets;
 
 pub use conversation::conversation;
 pub use decode::decode;
 pub use framer::framer;
 pub use heartbeats::heartbeats;
+pub use packets::packets;
 
 #[cfg(test)]
 mod tests {
@@ -60,11 +62,19 @@ mod tests {
     }
 
     #[test]
+    fn mqtt_passes_the_same_however_it_is_cut() {
+        for seed in 0..6_000 {
+            packets(&seeded(seed, 16 + seed as usize % 200));
+        }
+    }
+
+    #[test]
     fn input_that_ends_early_is_input() {
         for length in 0..40 {
             decode(&seeded(7, length));
             conversation(&seeded(7, length));
             framer(&seeded(7, length));
+            packets(&seeded(7, length));
             heartbeats(&seeded(7, length));
         }
     }

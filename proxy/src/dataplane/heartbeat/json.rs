@@ -1,6 +1,6 @@
 //! JSON messages that are heartbeats: a pattern that some fields match, and a template for the answer. Only messages in
 //! which the pattern's words are found as they stand are parsed, and only if they are of a heartbeat's size, so that others
-//! cost a search of some nanoseconds. Protocols that many use are [`presets`].
+//! cost a search. Protocols that many use are [`presets`].
 
 mod pattern;
 mod presets;
