@@ -56,7 +56,7 @@ use self::program::Program;
 pub use self::services::breaker::BreakerState;
 pub use self::services::{BreakerView, CountView, Services};
 use self::state::State;
-pub use self::stats::{FilterStats, VERDICTS};
+pub use self::stats::{CALL_NANOS, FilterStats, VERDICTS};
 use self::ticker::Ticker;
 use crate::dataplane::route::FilterSpec;
 

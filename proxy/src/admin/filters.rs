@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use super::metrics::{Family, Sample, Source};
+use super::metrics::{Family, Part, Sample, Source};
 use crate::time::Instant;
-use crate::wasm::{BreakerState, FilterStats, FilterView, Host, LoadedFilter, VERDICTS};
+use crate::wasm::{BreakerState, CALL_NANOS, FilterStats, FilterView, Host, LoadedFilter, VERDICTS};
 
 /// Tells of these filters, and of what the filters of this host share.
 pub fn source(host: Arc<Host>, filters: Vec<Arc<LoadedFilter>>) -> Source {
@@ -32,7 +32,7 @@ const FILTER: &[&str] = &["filter"];
 const VERDICT: usize = 0;
 const BREAKER: usize = 1;
 const CUSTOM: usize = 2;
-const MEAN: usize = 3;
+const TIMES: usize = 3;
 const GENERATION: usize = 4;
 const RELOADS: usize = 5;
 const PLAIN: usize = 6;
@@ -43,7 +43,7 @@ pub(super) static FAMILIES: [Family; PLAIN + 13] = [
     Family::counter("belay_filter_verdicts_total", &["filter", "verdict"], "Answers to messages."),
     Family::gauge("belay_breaker_state", &["filter", "breaker"], "A circuit breaker: 0 closed, 1 half open, 2 open."),
     Family::counter("belay_filter_custom_total", &["filter", "name"], "What filters count by themselves."),
-    Family::gauge("belay_filter_call_mean_seconds", FILTER, "The mean time of a call, from one call in 64."),
+    Family::histogram("belay_filter_call_seconds", &["filter", "le"], "Times of calls, of one call in 64."),
     Family::gauge("belay_filter_generation", FILTER, "The version that serves: 1 at start, one more with each reload."),
     Family::counter("belay_filter_reloads_total", &["filter", "outcome"], "Reloads: accepted, or refused."),
     Family::counter("belay_filter_calls_total", FILTER, "Calls made into the filter."),
@@ -90,9 +90,7 @@ fn samples_of(filter: &str, stats: &FilterStats, view: &FilterView) -> Vec<Sampl
         .zip(&stats.verdicts)
         .map(|(verdict, count)| FAMILIES[VERDICT].sample(&[filter, verdict], count.value() as f64))
         .collect();
-    if let Some(nanos) = stats.mean_nanos() {
-        samples.push(FAMILIES[MEAN].sample(&[filter], nanos as f64 / 1e9));
-    }
+    samples.extend(times_of(filter, stats));
     samples.push(FAMILIES[GENERATION].sample(&[filter], f64::from(view.generation)));
     samples.extend(
         [("accepted", view.reloads.accepted), ("refused", view.reloads.refused)]
@@ -100,5 +98,21 @@ fn samples_of(filter: &str, stats: &FilterStats, view: &FilterView) -> Vec<Sampl
     );
     let plain = FAMILIES[PLAIN..].iter().zip(plain(stats));
     samples.extend(plain.map(|(family, value)| family.sample(&[filter], value as f64)));
+    samples
+}
+
+/// Bounds in seconds; each bucket counts what those before it count, too.
+fn times_of(filter: &str, stats: &FilterStats) -> Vec<Sample> {
+    let bounds = CALL_NANOS.iter().map(|&nanos| (nanos as f64 / 1e9).to_string()).chain(["+Inf".to_owned()]);
+    let mut count = 0;
+    let mut samples: Vec<Sample> = bounds
+        .zip(&stats.timed_calls)
+        .map(|(bound, calls)| {
+            count += calls.value();
+            FAMILIES[TIMES].part(Part::Bucket, &[filter, &bound], count as f64)
+        })
+        .collect();
+    samples.push(FAMILIES[TIMES].part(Part::Sum, &[filter], stats.timed_nanos.value() as f64 / 1e9));
+    samples.push(FAMILIES[TIMES].part(Part::Count, &[filter], count as f64));
     samples
 }

@@ -30,6 +30,21 @@ pub enum Kind {
     Counter,
     /// Up and down.
     Gauge,
+    /// How many were at most so much: one series for each bound, their sum and their count.
+    Histogram,
+}
+
+/// What is said of a histogram in one of its series.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Part {
+    /// The number itself, of what is not a histogram.
+    Whole,
+    /// So many were at most the bound, which is the value of the last label, `le`.
+    Bucket,
+    /// All together.
+    Sum,
+    /// How many there were.
+    Count,
 }
 
 /// One number.
@@ -37,6 +52,8 @@ pub enum Kind {
 pub struct Sample {
     /// What it is.
     pub family: &'static Family,
+    /// Which of its numbers.
+    pub part: Part,
     /// Values of the family's labels, in their order.
     pub labels: Vec<String>,
     /// Now.
@@ -57,9 +74,19 @@ impl Family {
         Self { name, kind: Kind::Gauge, labels, help }
     }
 
+    /// A family of histograms; `le` stands last among its labels.
+    pub const fn histogram(name: &'static str, labels: &'static [&'static str], help: &'static str) -> Self {
+        Self { name, kind: Kind::Histogram, labels, help }
+    }
+
     /// One number of this family.
     pub fn sample(&'static self, labels: &[&str], value: f64) -> Sample {
-        Sample { family: self, labels: labels.iter().map(|&label| label.to_owned()).collect(), value }
+        self.part(Part::Whole, labels, value)
+    }
+
+    /// One number of a histogram of this family.
+    pub fn part(&'static self, part: Part, labels: &[&str], value: f64) -> Sample {
+        Sample { family: self, part, labels: labels.iter().map(|&label| label.to_owned()).collect(), value }
     }
 }
 
@@ -68,6 +95,18 @@ impl Kind {
         match self {
             Self::Counter => "counter",
             Self::Gauge => "gauge",
+            Self::Histogram => "histogram",
+        }
+    }
+}
+
+impl Part {
+    fn suffix(self) -> &'static str {
+        match self {
+            Self::Whole => "",
+            Self::Bucket => "_bucket",
+            Self::Sum => "_sum",
+            Self::Count => "_count",
         }
     }
 }
@@ -92,7 +131,7 @@ pub(super) fn render(mut samples: Vec<Sample>) -> String {
     samples.sort_by_key(|sample| order.iter().position(|name| *name == sample.family.name));
     let mut text = String::with_capacity(samples.len() * 64);
     let mut last = "";
-    for Sample { family, labels, value } in &samples {
+    for Sample { family, part, labels, value } in &samples {
         // Writing to a string does not fail.
         if family.name != last {
             last = family.name;
@@ -100,6 +139,7 @@ pub(super) fn render(mut samples: Vec<Sample>) -> String {
             let _ = writeln!(text, "# TYPE {} {}", family.name, family.kind.label());
         }
         text.push_str(family.name);
+        text.push_str(part.suffix());
         let pairs = family.labels.iter().zip(labels);
         for (index, (name, value)) in pairs.enumerate() {
             text.push(if index == 0 { '{' } else { ',' });

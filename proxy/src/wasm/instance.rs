@@ -175,8 +175,7 @@ impl Instance {
         self.beat.end();
         let misuse = live.leave(call);
         if let Some(started) = timed {
-            self.stats.timed_calls.add(1);
-            self.stats.timed_nanos.add(started.elapsed().as_nanos() as u64);
+            self.stats.count_time(started.elapsed().as_nanos() as u64);
         }
         match (result, misuse) {
             (Ok(answer), None) => Ok(answer),

@@ -39,8 +39,9 @@ pub struct FilterStats {
     pub states_lost: Counter,
     /// Lines of the filter's log that were thinned out.
     pub log_lines_thinned: Counter,
-    /// Calls that were timed, one in 64.
-    pub timed_calls: Counter,
+    /// Calls that were timed, one in 64: how many took at most each of [`CALL_NANOS`] and more than the one before; last,
+    /// those that took longer.
+    pub timed_calls: [Counter; CALL_NANOS.len() + 1],
     /// Nanoseconds that these took together.
     pub timed_nanos: Counter,
     /// Sessions that are open in the instance now.
@@ -52,10 +53,17 @@ pub struct FilterStats {
 /// Names of verdicts, as metrics say them.
 pub const VERDICTS: [&str; 7] = ["continue", "remember", "replace", "reply", "drop", "heartbeat", "close"];
 
+/// Bounds of the times of calls, in nanoseconds: from what crossing the boundary costs to the default deadline and beyond.
+pub const CALL_NANOS: [u64; 11] =
+    [250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 100_000, 1_000_000, 10_000_000, 100_000_000];
+
 impl FilterStats {
     /// Adds another instance's counts to these.
     pub(super) fn absorb(&self, other: &Self) {
         for (mine, theirs) in self.verdicts.iter().zip(&other.verdicts) {
+            mine.add(theirs.value());
+        }
+        for (mine, theirs) in self.timed_calls.iter().zip(&other.timed_calls) {
             mine.add(theirs.value());
         }
         for (mine, theirs) in self.plain().into_iter().zip(other.plain()) {
@@ -63,9 +71,11 @@ impl FilterStats {
         }
     }
 
-    /// The mean time of a call in nanoseconds, from the calls that were timed.
-    pub fn mean_nanos(&self) -> Option<u64> {
-        self.timed_nanos.value().checked_div(self.timed_calls.value())
+    /// A call took so long.
+    pub(super) fn count_time(&self, nanos: u64) {
+        let bucket = CALL_NANOS.partition_point(|&bound| bound < nanos);
+        self.timed_calls[bucket].add(1);
+        self.timed_nanos.add(nanos);
     }
 
     pub(super) fn count_verdict(&self, verdict: &Verdict) {
@@ -88,7 +98,7 @@ impl FilterStats {
         }
     }
 
-    fn plain(&self) -> [&Counter; 18] {
+    fn plain(&self) -> [&Counter; 17] {
         [
             &self.calls,
             &self.accepted,
@@ -104,10 +114,25 @@ impl FilterStats {
             &self.states_carried,
             &self.states_lost,
             &self.log_lines_thinned,
-            &self.timed_calls,
             &self.timed_nanos,
             &self.sessions,
             &self.memory_bytes,
         ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_is_counted_under_the_first_bound_that_it_does_not_exceed() {
+        let stats = FilterStats::default();
+        for nanos in [1, 250, 251, 100_000_001] {
+            stats.count_time(nanos);
+        }
+        let counts: Vec<u64> = stats.timed_calls.iter().map(Counter::value).collect();
+        assert_eq!((counts[0], counts[1], counts[CALL_NANOS.len()]), (2, 1, 1));
+        assert_eq!(counts.iter().sum::<u64>(), 4);
     }
 }
