@@ -124,10 +124,11 @@ routes:
     match: {{ path: /known }}
     backend: ws://{address}
     filters: [auth]
-    heartbeat: {{ probe: {{ every: adaptive, group: {{ prefix_v4: 24 }} }} }}
+    # These clients answer no probes; what is kept for probing is there all the same.
+    heartbeat: {{ probe: {{ every: adaptive, min: 10m, max: 30m, detect_within: 30m, group: {{ prefix_v4: 24 }} }} }}
   - name: held
     backend: ws://{address}
-    heartbeat: {{ answer: [websocket, {{ text: {{ ping: ping, pong: pong }} }}] }}
+    heartbeat: {{ answer: [websocket, {{ text: {{ ping: ping, pong: pong }} }}], probe: {{ every: 10m, timeout: 1m }} }}
 telemetry: {{ sample: {{ sessions: 0 }} }}
 clients: {{ grace: 500ms, entries: 1200 }}
 report:

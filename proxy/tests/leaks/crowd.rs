@@ -166,10 +166,10 @@ async fn accept_all(listener: TcpListener, gone: watch::Receiver<()>) {
     }
 }
 
-/// A head, which is all that comes before the other side is answered.
+/// A head, and what may have come with its end.
 async fn read_head(stream: &mut TcpStream) -> std::io::Result<Vec<u8>> {
     let mut head = Vec::with_capacity(1024);
-    while !head.ends_with(b"\r\n\r\n") {
+    while memchr::memmem::find(&head, b"\r\n\r\n").is_none() {
         if stream.read_buf(&mut head).await? == 0 {
             return Err(std::io::ErrorKind::UnexpectedEof.into());
         }
