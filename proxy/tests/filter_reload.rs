@@ -140,6 +140,22 @@ async fn a_bad_version_is_refused_and_told_and_the_old_goes_on() {
     assert_eq!(says(&mut client).await, "b00000003");
 }
 
+#[tokio::test]
+async fn a_version_that_wants_nothing_is_not_asked_any_more() {
+    const WANTS_NOTHING: &str = "(memory.fill (i32.const 0) (i32.const 0) (i32.const 64)) (i32.const 0)";
+    let (echo, file) = (Echo::start().await, folder().join("count.wasm"));
+    put(&Guest::counting('a').component(), &file);
+    let belay = serving(&echo, &file).await;
+    let mut client = client::connect(belay.address, "/").await;
+    assert_eq!(says(&mut client).await, "a00000001");
+    put(&Guest { configure: WANTS_NOTHING, ..Guest::default() }.component(), &file);
+    assert_eq!(post(&belay, "/filters/count/reload").await.0, 200);
+    generation(&belay, 2).await;
+    let calls = belay.metrics().await["belay_filter_calls_total{filter=\"count\"}"];
+    assert_eq!(says(&mut client).await, "x");
+    assert_eq!(belay.metrics().await["belay_filter_calls_total{filter=\"count\"}"], calls);
+}
+
 const CLIENTS: usize = 1000;
 const SWAPS: u64 = 20;
 

@@ -12,6 +12,7 @@ use tracing::{info, warn};
 
 use super::filters::{Served, describe};
 use crate::admin::{Acted, Action};
+use crate::dataplane::route::FilterSource;
 use crate::stamp::Stamp;
 use crate::wasm::Host;
 
@@ -104,7 +105,7 @@ impl Room {
             tracing::debug!(%error, "filters are compiled at the workers' priority");
         }
         loop {
-            match asked.recv_timeout(LOOK_EVERY) {
+            match self.wait(asked) {
                 Ok(request) => {
                     let answer = self.reload_named(&request.filter);
                     // An error means that whoever asked has gone.
@@ -113,6 +114,15 @@ impl Room {
                 Err(RecvTimeoutError::Timeout) => self.look(),
                 Err(RecvTimeoutError::Disconnected) => return,
             }
+        }
+    }
+
+    /// For a request, or until it is time to look at files. Asleep for good where there are none.
+    fn wait(&self, asked: &Receiver<Request>) -> Result<Request, RecvTimeoutError> {
+        if self.filters.iter().any(Watched::has_file) {
+            asked.recv_timeout(LOOK_EVERY)
+        } else {
+            asked.recv().map_err(RecvTimeoutError::from)
         }
     }
 
@@ -186,6 +196,10 @@ impl Watched {
     fn new(filter: Arc<Served>) -> Self {
         let read = filter.loaded_from;
         Self { filter, read, seen: read }
+    }
+
+    fn has_file(&self) -> bool {
+        matches!(self.filter.spec.source, FilterSource::File(_))
     }
 
     fn has_changed(&mut self) -> bool {
