@@ -123,6 +123,20 @@ async fn a_packet_that_is_not_valid_gets_what_the_route_says() {
 }
 
 #[tokio::test]
+async fn a_packet_of_the_backend_s_that_is_not_valid_is_not_held_against_its_client() {
+    let mut backend = Backend::start().await;
+    let extra = "    heartbeat: { malformed: close, answer: [packet: { magic: 0xBE, from: backend }] }\n";
+    let belay = Belay::in_front_of(backend.address, extra).await;
+    let mut client = client::connect(belay.address, "/").await;
+    let mut visit = backend.accept().await;
+    let mut broken = PACKET;
+    broken[12] ^= 1;
+    visit.ws.send(Message::binary(broken.to_vec())).await.unwrap();
+    assert_eq!(client::closed(&mut client).await.map(|(code, _)| code), Some(1011));
+    assert_eq!(belay.metrics().await["belay_clients_misbehaved_total"], 0.0);
+}
+
+#[tokio::test]
 async fn packets_that_are_not_valid_keep_nobody_alive() {
     let mut backend = Backend::start().await;
     let extra = "    heartbeat: { answer: [packet: { magic: 0xBE }], probe: { every: 300ms, timeout: 200ms } }\n";

@@ -61,7 +61,7 @@ pub enum MalformedPolicy {
     Ignore,
     /// It is passed on like any other message.
     Forward,
-    /// Its session is closed with 1008.
+    /// Its session is closed, with 1008 if the client sent it and 1011 if the backend did.
     Close,
 }
 

@@ -40,7 +40,7 @@ impl Core {
             }
             Finding::Rewritten { payload, answer: None } => Some(payload.into()),
             Finding::Taken => None,
-            Finding::Malformed => self.on_malformed_heartbeat(cx, payload),
+            Finding::Malformed => self.on_malformed_heartbeat(cx, direction, payload),
             Finding::Unreadable => {
                 self.on_unreadable(cx, direction);
                 None
@@ -66,14 +66,23 @@ impl Core {
         }
     }
 
-    fn on_malformed_heartbeat<'p>(&mut self, cx: &mut Context<'_>, payload: &'p [u8]) -> Option<Cow<'p, [u8]>> {
+    fn on_malformed_heartbeat<'p>(
+        &mut self,
+        cx: &mut Context<'_>,
+        direction: Direction,
+        payload: &'p [u8],
+    ) -> Option<Cow<'p, [u8]>> {
         cx.counters.heartbeats_malformed.add(1);
-        match self.route.route.heartbeat.malformed {
-            MalformedPolicy::Ignore => {}
-            MalformedPolicy::Forward => return Some(payload.into()),
-            MalformedPolicy::Close => {
+        match (self.route.route.heartbeat.malformed, direction) {
+            (MalformedPolicy::Ignore, _) => {}
+            (MalformedPolicy::Forward, _) => return Some(payload.into()),
+            (MalformedPolicy::Close, Direction::ToBackend) => {
                 cx.counters.clients_misbehaved.add(1);
                 self.close(cx, CloseReason::new(1008, "not a valid heartbeat"), EndReason::ClientMisbehaved);
+            }
+            (MalformedPolicy::Close, Direction::ToClient) => {
+                let reason = CloseReason::new(1011, "the backend sent no valid heartbeat");
+                self.close(cx, reason, EndReason::BackendMisbehaved);
             }
         }
         None

@@ -35,7 +35,7 @@ pub(in crate::config) enum Malformed {
     Ignore,
     /// It is passed on like any other message.
     Forward,
-    /// Its session is closed with 1008.
+    /// Its session is closed, with 1008 if the client sent it and 1011 if the backend did.
     Close,
 }
 
