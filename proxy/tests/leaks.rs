@@ -114,7 +114,8 @@ async fn a_hundred_thousand_sessions_leave_nothing_behind() {
     tokio::spawn(crowd::take_reports(common::backend::listen(endpoint)));
     let yaml = format!(
         "\
-listeners: [{{ address: '{{listen}}' }}]
+# A machine that stands still for a while is no slow client.
+listeners: [{{ address: '{{listen}}', limits: {{ handshake_timeout: 1m }} }}]
 admin: {{ address: '{{admin}}' }}
 workers: 2
 filters:
