@@ -128,7 +128,9 @@ impl Room {
 
     fn look(&mut self) {
         for index in 0..self.filters.len() {
-            if self.filters[index].has_changed() {
+            let watched = &mut self.filters[index];
+            // While workers still take up the version before, a change waits for a later look.
+            if watched.has_changed() && watched.filter.loaded.view().workers_behind == 0 {
                 self.reload(index, Trigger::Change);
             }
         }
