@@ -1,5 +1,5 @@
 //! What a session does with heartbeats in messages: with those that are found, with those that are not valid, and with those
-//! that are due from us. Ping frames are [`super::messages`]', probes [`super::deadlines`]'.
+//! that are due from us. Ping frames are [`super::messages`]', probes [`super::probing`]'.
 
 use std::borrow::Cow;
 

@@ -1,8 +1,8 @@
 //! Puts messages and controls on their way to either end, in the framing of the session's connections.
 
-use super::outbox::Origin;
+use super::outbox::{Origin, Outbox};
 use super::{Context, Core};
-use crate::dataplane::codec::{Control, DoesNotFit, Role};
+use crate::dataplane::codec::{Control, DoesNotFit, Framing, Role};
 use crate::dataplane::message::{CloseReason, Direction, Message, MessageKind};
 use crate::dataplane::state::EndReason;
 
@@ -15,11 +15,7 @@ impl Core {
         payload: &[u8],
         origin: Origin,
     ) -> Result<(), DoesNotFit> {
-        if let Some(edge) = &mut self.edge {
-            edge.handle_sent(cx.now, Direction::ToClient);
-        }
-        let framing = &self.route.route.framing;
-        self.to_client.push(cx.pool, origin, |out| framing.write(Role::Server, kind, payload, out))
+        self.queue(cx, Direction::ToClient, kind, payload, origin)
     }
 
     /// Queues a message for the upstream, unless its framing has no form for it.
@@ -30,33 +26,36 @@ impl Core {
         payload: &[u8],
         origin: Origin,
     ) -> Result<(), DoesNotFit> {
+        self.queue(cx, Direction::ToBackend, kind, payload, origin)
+    }
+
+    fn queue(
+        &mut self,
+        cx: &mut Context<'_>,
+        direction: Direction,
+        kind: MessageKind,
+        payload: &[u8],
+        origin: Origin,
+    ) -> Result<(), DoesNotFit> {
         if let Some(edge) = &mut self.edge {
-            edge.handle_sent(cx.now, Direction::ToBackend);
+            edge.handle_sent(cx.now, direction);
         }
         let framing = &self.route.route.framing;
-        self.to_upstream.push(cx.pool, origin, |out| framing.write(Role::Client, kind, payload, out))
+        let (outbox, role) = match direction {
+            Direction::ToClient => (&mut self.to_client, Role::Server),
+            Direction::ToBackend => (&mut self.to_upstream, Role::Client),
+        };
+        outbox.push(cx.pool, origin, |out| framing.write(role, kind, payload, out))
     }
 
     /// Queues a control for the client, where its framing has any.
     pub(super) fn signal_client(&mut self, cx: &mut Context<'_>, control: Control<'_>) {
-        let framing = &self.route.route.framing;
-        let write = |out: &mut Vec<u8>| {
-            framing.write_control(Role::Server, control, out);
-            Ok(())
-        };
-        // Writing a control cannot fail.
-        let _ = self.to_client.push(cx.pool, Origin::Ours, write);
+        signal(&self.route.route.framing, &mut self.to_client, cx, Role::Server, control);
     }
 
     /// Queues a control for the upstream, where its framing has any.
     pub(super) fn signal_upstream(&mut self, cx: &mut Context<'_>, control: Control<'_>) {
-        let framing = &self.route.route.framing;
-        let write = |out: &mut Vec<u8>| {
-            framing.write_control(Role::Client, control, out);
-            Ok(())
-        };
-        // Writing a control cannot fail.
-        let _ = self.to_upstream.push(cx.pool, Origin::Ours, write);
+        signal(&self.route.route.framing, &mut self.to_upstream, cx, Role::Client, control);
     }
 
     /// Sends the client a message of our own.
@@ -79,4 +78,13 @@ impl Core {
             "a message of a filter's does not fit the listener's framer");
         self.close(cx, CloseReason::new(1011, "a message does not fit the framing"), EndReason::FilterClosed);
     }
+}
+
+fn signal(framing: &Framing, outbox: &mut Outbox, cx: &mut Context<'_>, role: Role, control: Control<'_>) {
+    let write = |out: &mut Vec<u8>| {
+        framing.write_control(role, control, out);
+        Ok(())
+    };
+    // Writing a control cannot fail.
+    let _ = outbox.push(cx.pool, Origin::Ours, write);
 }
