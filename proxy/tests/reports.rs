@@ -218,7 +218,7 @@ async fn an_endpoint_that_is_away_and_then_unwell_is_told_everything_once_it_tak
     assert_eq!(words(&tries[0].events[0]), "client.connected alice");
     assert_eq!(endpoint.told(1).await, ["client.reconnecting alice client_closed"]);
     assert_eq!(endpoint.told(1).await, ["client.disconnected alice client_closed"]);
-    let log = belay.log();
+    let log = belay.log_with("the endpoint of reports takes them again").await;
     assert_eq!(log.matches("the endpoint of reports does not take them").count(), 1, "one line, not one an attempt");
     assert_eq!(log.matches("the endpoint of reports takes them again").count(), 1);
 }
@@ -393,7 +393,8 @@ async fn a_full_spool_tells_what_it_lost() {
     }
     assert_eq!(heard + lost, 300);
     assert!(heard > 100 && lost > 0, "{heard} heard, {lost} lost");
-    assert_eq!(belay.log().matches("events of clients are being lost").count(), 1);
+    let log = belay.log_with("events of clients are being lost").await;
+    assert_eq!(log.matches("events of clients are being lost").count(), 1, "{log}");
     drop(belay);
     std::fs::remove_dir_all(folder).unwrap();
 }
@@ -469,14 +470,15 @@ async fn a_storm_is_one_line_and_not_one_a_client() {
     })
     .await;
     assert!(clients.len() >= 80, "{}", clients.len());
-    assert_eq!(belay.log().matches("clients come in a storm").count(), 1, "{}", belay.log());
+    let log = belay.log_with("clients come in a storm").await;
+    assert_eq!(log.matches("clients come in a storm").count(), 1, "{log}");
     soon("the calm after it", async {
         while belay.metrics().await[storm] > 0.0 {
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     })
     .await;
-    let log = belay.log();
+    let log = belay.log_with("the storm of clients is over").await;
     assert_eq!(log.matches("the storm of clients is over").count(), 1, "{log}");
     assert!(belay.metrics().await["belay_arrivals_total{route=\"*\"}"] >= 80.0);
 }

@@ -88,6 +88,20 @@ impl Belay {
         std::fs::read_to_string(self.folder.join("log")).unwrap_or_default()
     }
 
+    /// The log, once it says this: lines are written by a thread of their own, a moment after what they tell of.
+    pub async fn log_with(&self, what: &str) -> String {
+        soon(what, async {
+            loop {
+                let log = self.log();
+                if log.contains(what) {
+                    return log;
+                }
+                sleep(Duration::from_millis(10)).await;
+            }
+        })
+        .await
+    }
+
     /// Its process, as the system knows it.
     pub fn pid(&self) -> u32 {
         self.child.id()
