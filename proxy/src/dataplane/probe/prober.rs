@@ -83,13 +83,14 @@ const ANSWER_AGE_MAX: Duration = Duration::from_secs(120);
 const MUCH_LOSS: f32 = 0.1;
 
 impl Prober {
-    /// For a client that has just come, with its network if it learns together with others. It is first asked at a random
-    /// part of its interval, `phase` from 0 to 1, so that a crowd that came at once is not asked at once.
+    /// For a client that has just come, with its network if it learns together with others. It is first asked in the second
+    /// half of its interval, where in it `phase` says from 0 to 1: a crowd that came at once is not asked at once, and one that
+    /// has just spoken is not asked at all.
     pub fn new(policy: &Probe, network: Option<Shared>, now: Instant, phase: f64) -> Self {
         let mut prober =
             Self { estimate: Estimate::default(), interval: Millis(0), phase: Phase::Quiet, written: now, network };
         prober.refresh(policy);
-        let first = Duration::from(prober.interval).mul_f64(phase.clamp(0.0, 1.0));
+        let first = Duration::from(prober.interval).mul_f64(f64::midpoint(1.0, phase.clamp(0.0, 1.0)));
         prober.phase = Phase::Apart { silence: first.into() };
         prober
     }

@@ -158,14 +158,16 @@ fn an_explorer_whose_silence_is_broken_explores_no_more() {
     let networks = Networks::default();
     let network = networks.join(NOON, "192.0.2.0/24".into());
     let mut prober = Prober::new(&policy, Some(network), NOON, 0.0);
-    let first = number(prober.handle_due(&policy, NOON, NOON));
-    assert!(prober.handle_answer(&policy, NOON, first));
-    let due = prober.next_due(&policy, NOON);
-    assert_eq!(due - NOON, secs(30));
-    assert_eq!(prober.handle_due(&policy, due, NOON), Step::Wait, "it is the one to explore");
-    assert_eq!(prober.next_due(&policy, NOON) - NOON, secs(60));
-    let heard = NOON + secs(59);
-    assert_eq!(prober.handle_due(&policy, NOON + secs(60), heard), Step::Wait);
+    let asked = prober.next_due(&policy, NOON);
+    assert_eq!(asked - NOON, secs(15));
+    let first = number(prober.handle_due(&policy, asked, NOON));
+    assert!(prober.handle_answer(&policy, asked, first));
+    let due = prober.next_due(&policy, asked);
+    assert_eq!(due - asked, secs(30));
+    assert_eq!(prober.handle_due(&policy, due, asked), Step::Wait, "it is the one to explore");
+    assert_eq!(prober.next_due(&policy, asked) - asked, secs(60));
+    let heard = asked + secs(59);
+    assert_eq!(prober.handle_due(&policy, asked + secs(60), heard), Step::Wait);
     assert_eq!(prober.next_due(&policy, heard) - heard, secs(30));
 }
 
