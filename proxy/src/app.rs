@@ -24,6 +24,7 @@ use crate::config::Config;
 use crate::dataplane::probe::Networks;
 use crate::report::{self, Reporter};
 use crate::telemetry::{self, Environment};
+use crate::tls::Watcher;
 
 /// For what was logged and traced last.
 const TELEMETRY_FLUSH: Duration = Duration::from_secs(3);
@@ -73,6 +74,7 @@ enum StartError {
 fn serve(config: Config, telemetry: &telemetry::Telemetry) -> Result<(), StartError> {
     let count = config.workers.map_or_else(default_workers, usize::from);
     let filters = Filters::load(&config).map_err(StartError::Filters)?;
+    let certificates = Watcher::start(config.certificates())?;
     let dataplane = Arc::new(files::within_the_limit(config.dataplane));
     let signals = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let readiness = Readiness::new();
@@ -90,7 +92,7 @@ fn serve(config: Config, telemetry: &telemetry::Telemetry) -> Result<(), StartEr
                 readiness: readiness.clone(),
                 workers: workers.counters.clone(),
                 spans: Arc::clone(&telemetry.spans),
-                more: [filters.source(), clients.source()].into_iter().chain(reported).collect(),
+                more: [filters.source(), clients.source(), certificates.source()].into_iter().chain(reported).collect(),
                 networks,
                 pages: vec![clients.page(), filters.page()],
                 actions: vec![reloader.action()],

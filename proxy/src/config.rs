@@ -20,12 +20,14 @@ mod wire;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 pub use diagnostics::{Colour, Diagnostic, Diagnostics, Place};
 pub use schema::schema;
 
 use crate::dataplane::route::Dataplane;
 use crate::telemetry::Settings;
+use crate::tls::Watched;
 use crate::{clients, report};
 
 /// A configuration that is known to make sense.
@@ -63,6 +65,21 @@ pub struct NetworksConfig {
     pub learned: Option<PathBuf>,
     /// The most that are known at a time. Default 10,000.
     pub networks_max: usize,
+}
+
+impl Config {
+    /// All that is made of files of certificates and keys.
+    pub(crate) fn certificates(&self) -> Vec<Arc<dyn Watched>> {
+        let mut all: Vec<Arc<dyn Watched>> = Vec::new();
+        for listener in &self.dataplane.listeners {
+            all.extend(listener.tls.clone().map(|tls| tls as Arc<dyn Watched>));
+        }
+        let backends = self.dataplane.routes.0.iter().map(|route| &route.backend.tls);
+        for tls in backends.chain(self.report.iter().map(|report| &report.tls)).chain([&self.telemetry.otlp.tls]) {
+            all.extend(tls.clone().map(|tls| tls as Arc<dyn Watched>));
+        }
+        all
+    }
 }
 
 /// Larger than any configuration that people or charts write.

@@ -5,6 +5,7 @@
 pub mod id;
 pub(crate) mod stamp;
 pub mod time;
+pub mod tls;
 pub mod wheel;
 
 pub mod dataplane;

@@ -27,6 +27,7 @@ use self::outbox::Outbox;
 use self::sign::Keys;
 use crate::admin::Source;
 use crate::clients::{Happening, Survivors};
+use crate::tls::ClientTls;
 
 pub(crate) use self::event::rfc3339;
 pub(crate) use self::metrics::FAMILIES;
@@ -35,8 +36,10 @@ pub use self::sign::{BadSecret, Secret};
 /// What is told, to whom, and how.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Settings {
-    /// An `http://` URL.
+    /// An `http://` or `https://` URL.
     pub endpoint: Box<str>,
+    /// For `https://`.
+    pub tls: Option<Arc<ClientTls>>,
     /// Signs every batch.
     pub secret: Secret,
     /// The events' `source`. Default `/belay/` and the host's name.

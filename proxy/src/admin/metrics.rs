@@ -5,7 +5,7 @@
 use std::fmt::Write;
 
 use super::{Sources, filters, process, traffic};
-use crate::{clients, report};
+use crate::{clients, report, tls};
 
 /// What the answer calls itself.
 pub(super) const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -171,11 +171,12 @@ pub fn documentation() -> String {
          stable. This page is made from the code; a test fails when it is not current.\n\nFor each direction, at all \
          times: `accepted = delivered + held + consumed + lost`, summed over reasons.\n",
     );
-    let rooms: [(&str, &[Family]); 5] = [
+    let rooms: [(&str, &[Family]); 6] = [
         ("Traffic", &traffic::families()),
         ("Clients", &clients::FAMILIES),
         ("Reports", &report::FAMILIES),
         ("Filters", &filters::FAMILIES),
+        ("TLS", &tls::FAMILIES),
         ("Process", &process::FAMILIES),
     ];
     for (room, families) in rooms {

@@ -11,6 +11,7 @@ use std::time::Duration;
 use super::codec::Framing;
 use super::heartbeat::HeartbeatPolicy;
 use super::hold::HoldPolicy;
+use crate::tls::{ClientTls, ServerTls};
 
 pub use find::{has_dot_segments, parameter};
 
@@ -38,6 +39,8 @@ pub struct Listener {
     pub protocol: Protocol,
     /// Port 0 lets the system choose.
     pub address: SocketAddr,
+    /// Its clients speak TLS, if there is any.
+    pub tls: Option<Arc<ServerTls>>,
     /// Protects us from its clients.
     pub limits: ListenerLimits,
 }
@@ -146,8 +149,10 @@ pub struct Backend {
     pub connect_timeout: Duration,
     /// For a backend that takes nothing from us: it counts as lost. Default 30 s.
     pub stall_timeout: Duration,
-    /// What a raw TCP backend is told before the client's first byte.
+    /// What a raw TCP backend is told before the client's first byte, and before TLS.
     pub preface: Preface,
+    /// It speaks TLS, if there is any.
+    pub tls: Option<Arc<ClientTls>>,
 }
 
 /// What a raw TCP backend is told before the client's first byte.
@@ -259,6 +264,7 @@ impl Backend {
             connect_timeout: Self::CONNECT_TIMEOUT,
             stall_timeout: Self::STALL_TIMEOUT,
             preface: Preface::None,
+            tls: None,
         }
     }
 }

@@ -201,6 +201,7 @@ fn the_journal_knows_what_is_open_and_forgets_its_history() {
 
 fn settings(keep: Keep) -> Settings {
     Settings {
+        tls: None,
         endpoint: "http://127.0.0.1:1/".into(),
         secret: Secret::Variable("NONE".into()),
         source: Some("/test".into()),

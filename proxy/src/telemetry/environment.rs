@@ -48,7 +48,7 @@ impl Environment {
         if self.get("OTEL_SDK_DISABLED").is_some_and(|value| value.eq_ignore_ascii_case("true")) {
             return Ok(None);
         }
-        let Otlp { endpoint, protocol, headers, timeout } = &settings.otlp;
+        let Otlp { endpoint, protocol, headers, timeout, tls: _ } = &settings.otlp;
         let protocol = match protocol {
             Some(protocol) => *protocol,
             None => self.protocol()?,

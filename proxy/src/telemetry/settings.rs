@@ -2,11 +2,13 @@
 //! leaves open.
 
 use std::io::IsTerminal;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderName, HeaderValue};
 
 use super::LogFilter;
+use crate::tls::ClientTls;
 
 /// The YAML's `telemetry`.
 #[derive(Clone, Debug, Default)]
@@ -28,6 +30,8 @@ pub struct Settings {
 pub struct Otlp {
     /// The collector's URL. For HTTP without a path, `/v1/traces` is added. Default: the environment's, or none.
     pub endpoint: Option<Box<str>>,
+    /// For `https://`. Default: the system's roots.
+    pub tls: Option<Arc<ClientTls>>,
     /// Default: the environment's, or gRPC.
     pub protocol: Option<Protocol>,
     /// Sent with every export; they win over the environment's of the same name.

@@ -55,7 +55,7 @@ impl Convert<'_> {
             doors.push(Door { name: name.clone(), framing, path: path.clone() });
             if let Some(scalar::Address(address)) = listener.address {
                 self.unique_address(address, path.key("address"), addresses);
-                validated.push(Listener { name, protocol, address, limits });
+                validated.push(Listener { name, protocol, address, tls: None, limits });
             }
         }
         (validated, doors)

@@ -49,6 +49,7 @@ impl Convert<'_> {
         let told = |topic| report.events.contains(&topic);
         Some(Settings {
             endpoint: report.endpoint?.0,
+            tls: None,
             secret: secret?,
             source: report.source.map(Into::into),
             topics: match (told(wire::Topic::Client), told(wire::Topic::Session)) {

@@ -86,6 +86,7 @@ impl Convert<'_> {
             path_prefix: url.path_prefix,
             connect_timeout: backend.connect_timeout.0,
             stall_timeout: backend.stall_timeout.0,
+            tls: None,
             preface: match backend.proxy_protocol {
                 None => Preface::None,
                 Some(wire::ProxyProtocol::V2) => Preface::ProxyV2,

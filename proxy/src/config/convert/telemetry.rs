@@ -43,6 +43,7 @@ impl Convert<'_> {
         Otlp {
             headers: headers.collect(),
             endpoint,
+            tls: None,
             protocol: otlp.protocol.map(|protocol| match protocol {
                 wire::Protocol::Grpc => Protocol::Grpc,
                 wire::Protocol::Http => Protocol::Http,

@@ -132,7 +132,7 @@ impl Prober {
             self.phase = Phase::Quiet;
         }
         if let (Phase::Quiet, Some(network), Probe::Adaptive(adaptive)) = (self.phase, &self.network, policy)
-            && silence >= self.interval.into()
+            && silence >= Duration::from(self.interval)
             && let Some(longer) = network.poll_explorer(now, self.bounds(adaptive))
         {
             // Quiet => Apart
