@@ -1,5 +1,9 @@
 //! From the YAML's `config` (handed over as JSON) to a filter's own type, with errors that name the field.
 
+mod json;
+mod number;
+mod problem;
+
 use std::fmt;
 
 use serde::de::DeserializeOwned;
@@ -47,20 +51,9 @@ impl std::error::Error for Error {}
 /// Reads a config. None at all (`null`) is read as an empty one where a type does not take `null` itself.
 pub(crate) fn read<C: DeserializeOwned>(json: &str) -> Result<C> {
     if json.trim() == "null" {
-        return serde_json::from_str("null").or_else(|_| read_present("{}"));
+        return json::read("null").or_else(|_| Ok(json::read("{}")?));
     }
-    read_present(json)
-}
-
-fn read_present<C: DeserializeOwned>(json: &str) -> Result<C> {
-    let mut reader = serde_json::Deserializer::from_str(json);
-    serde_path_to_error::deserialize(&mut reader).map_err(|error| {
-        let path = error.path().to_string();
-        let problem = error.into_inner().to_string();
-        // The line and column are those of the JSON, which its author has never seen.
-        let problem = problem.rsplit_once(" at line ").map_or(&*problem, |(problem, _)| problem);
-        if path == "." { Error::from(problem) } else { Error::at(&path, problem) }
-    })
+    Ok(json::read(json)?)
 }
 
 #[cfg(test)]
