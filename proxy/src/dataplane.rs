@@ -17,6 +17,7 @@ pub mod codec;
 pub mod forward;
 pub mod message;
 
+pub mod callout;
 pub mod chain;
 pub mod heartbeat;
 pub mod hold;

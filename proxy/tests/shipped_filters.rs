@@ -71,6 +71,7 @@ impl Session {
         match filter.on_handshake(self.call()).unwrap() {
             Admission::Accept => Ok(()),
             Admission::Refuse(refusal) => Err(refusal),
+            Admission::CallOut(request) => panic!("it asked {request:?}"),
         }
     }
 

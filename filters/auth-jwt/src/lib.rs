@@ -12,7 +12,8 @@ mod refresh;
 use std::cell::RefCell;
 
 use belay_filter::{
-    Filter, Handshake, Incoming, Interest, Reaction, Refusal, Subscription, Verdict, configured, current, host,
+    Admission, Filter, Handshake, Incoming, Interest, Reaction, Refusal, Subscription, Verdict, configured, current,
+    host,
 };
 
 use claims::Claims;
@@ -53,7 +54,7 @@ impl Filter for AuthJwt {
         Subscription::new().handshake().to_backend(messages)
     }
 
-    fn on_handshake(&mut self, (): &mut (), handshake: Handshake) -> Result<(), Refusal> {
+    fn on_handshake(&mut self, (): &mut (), handshake: Handshake) -> Result<Admission, Refusal> {
         let found = credentials::find(&self.config.token, &handshake);
         if let Some(offer) = credentials::without_token(&self.config.token, &handshake) {
             current::offer_subprotocols(&offer.rest);
@@ -72,7 +73,7 @@ impl Filter for AuthJwt {
         claims.introduce(&self.config.claims, &handshake);
         self.begin(&claims);
         current::set_attribute(SOURCE, source.name());
-        Ok(())
+        Ok(Admission::Accept)
     }
 
     fn on_message(&mut self, (): &mut (), message: Incoming) -> Verdict {

@@ -6,8 +6,8 @@ mod config;
 
 use belay_filter::breaker::{Breaker, Settings, State};
 use belay_filter::{
-    Filter, Handshake, Incoming, Interest, Reaction, Refusal, Subscription, UpstreamEvent, Verdict, configured,
-    current, host,
+    Admission, Filter, Handshake, Incoming, Interest, Reaction, Refusal, Subscription, UpstreamEvent, Verdict,
+    configured, current, host,
 };
 
 use config::{Config, Losses, OnMessage};
@@ -74,13 +74,14 @@ impl Filter for CircuitBreaker {
         Subscription::new().handshake().upstream().to_backend(messages)
     }
 
-    fn on_handshake(&mut self, session: &mut Session, handshake: Handshake) -> Result<(), Refusal> {
+    fn on_handshake(&mut self, session: &mut Session, handshake: Handshake) -> Result<Admission, Refusal> {
         let breaker = self.breaker_of(&handshake);
         session.breaker = Some(breaker);
         breaker.admit().map_err(|rejected| {
             host::count("refused", 1);
             Refusal::new(503, "the backend is unavailable\n").retry_after_ms(rejected.retry_after_ms)
-        })
+        })?;
+        Ok(Admission::Accept)
     }
 
     fn on_reopen(&mut self, session: &mut Session, handshake: Handshake) {

@@ -6,7 +6,7 @@ mod key;
 
 use belay_filter::limiter::{Limiter, Quota};
 use belay_filter::{
-    Direction, Filter, Handshake, Incoming, Interest, Refusal, Subscription, Verdict, configured, host,
+    Admission, Direction, Filter, Handshake, Incoming, Interest, Refusal, Subscription, Verdict, configured, host,
 };
 
 use config::{Config, Counted, Event, Exceeded, Rule};
@@ -48,7 +48,7 @@ impl Filter for RateLimit {
         Subscription::new().handshake().to_backend(size(&self.to_backend)).to_client(size(&self.to_client))
     }
 
-    fn on_handshake(&mut self, keys: &mut Keys, handshake: Handshake) -> Result<(), Refusal> {
+    fn on_handshake(&mut self, keys: &mut Keys, handshake: Handshake) -> Result<Admission, Refusal> {
         *keys = Keys::of(&self.sources, &handshake);
         for limit in &self.connects {
             if let Err(exhausted) = limit.limiter.take(keys.find(&self.sources, limit.source), 1) {
@@ -56,7 +56,7 @@ impl Filter for RateLimit {
                 return Err(Refusal::new(429, "too many connects\n").retry_after_ms(exhausted.retry_after_ms));
             }
         }
-        Ok(())
+        Ok(Admission::Accept)
     }
 
     fn on_reopen(&mut self, keys: &mut Keys, handshake: Handshake) {

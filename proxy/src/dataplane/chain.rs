@@ -6,6 +6,7 @@ use std::time::Duration;
 mod run;
 pub use run::{Chain, Memory, Passage, SharedFilter, Subject};
 
+use super::callout::{Answer, Request};
 use super::handshake::Handshake;
 use super::message::{CloseReason, Direction, Message, MessageKind};
 use crate::time::Instant;
@@ -31,6 +32,12 @@ pub trait Filter {
     /// A client asks to be let in.
     fn on_handshake(&mut self, call: Call<'_>) -> Result<Admission, FilterFailure>;
 
+    /// The same client, and the answer to what was asked about it. One that never asks has no use for it.
+    fn on_handshake_answer(&mut self, call: Call<'_>, answer: &Answer) -> Result<Admission, FilterFailure> {
+        let _ = answer;
+        self.on_handshake(call)
+    }
+
     /// `payload` is the whole message; the filter sees as much as it subscribed to.
     fn on_message(
         &mut self,
@@ -40,6 +47,19 @@ pub trait Filter {
         payload: &[u8],
     ) -> Result<Verdict, FilterFailure>;
 
+    /// The same message, and the answer to what was asked about it. One that never asks has no use for it.
+    fn on_message_answer(
+        &mut self,
+        call: Call<'_>,
+        direction: Direction,
+        kind: MessageKind,
+        payload: &[u8],
+        answer: &Answer,
+    ) -> Result<Verdict, FilterFailure> {
+        let _ = answer;
+        self.on_message(call, direction, kind, payload)
+    }
+
     /// Something became of the session's upstream.
     fn on_upstream(&mut self, call: Call<'_>, event: UpstreamEvent) -> Result<Reaction, FilterFailure>;
 
@@ -48,6 +68,12 @@ pub trait Filter {
 
     /// A timer that the filter had set for this session is due.
     fn on_timer(&mut self, call: Call<'_>, timer: u32) -> Result<Reaction, FilterFailure>;
+
+    /// The answer to what a reaction asked. One that never asks has no use for it.
+    fn on_answer(&mut self, call: Call<'_>, answer: &Answer) -> Result<Reaction, FilterFailure> {
+        let _ = (call, answer);
+        Ok(Reaction::None)
+    }
 
     /// The session is over, or was not let in after all. Called once for every session that any other call was made for,
     /// whatever the subscription, so that what the filter keeps of it can go.
@@ -203,6 +229,8 @@ pub enum Admission {
     Accept,
     /// Not let in.
     Refuse(Refusal),
+    /// To be decided when this is answered.
+    CallOut(Box<Request>),
 }
 
 /// What a client that is not let in is told.
@@ -233,6 +261,8 @@ pub enum Verdict {
     Heartbeat(Option<Message>),
     /// End the session.
     Close(CloseReason),
+    /// To be decided when this is answered.
+    CallOut(Box<Request>),
 }
 
 /// The answer to what is not a message.
@@ -244,6 +274,8 @@ pub enum Reaction {
     Send(Message),
     /// End the session.
     Close(CloseReason),
+    /// Ask this; nothing waits for it.
+    CallOut(Box<Request>),
 }
 
 /// What became of a session's upstream.

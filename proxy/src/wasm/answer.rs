@@ -5,7 +5,8 @@ use http::{HeaderName, HeaderValue};
 
 use super::abi::exports::belay::filter::filter as wit;
 use super::abi::types;
-use crate::dataplane::chain::{Interest, Reaction, Refusal, Subscription, Verdict};
+use crate::dataplane::callout::{Answer, CalloutError, Request};
+use crate::dataplane::chain::{Admission, Interest, Reaction, Refusal, Subscription, Verdict};
 use crate::dataplane::message::{CloseReason, Message, MessageKind, REASON_BYTES_MAX};
 
 /// Headers of a refusal.
@@ -13,6 +14,15 @@ const REFUSAL_HEADERS_MAX: usize = 32;
 
 /// What was wrong with an answer, to follow the name of the call.
 type Checked<T> = Result<T, String>;
+
+/// The answer to a client that asks to be let in.
+pub(super) fn admission(admission: wit::Admission) -> Checked<Admission> {
+    Ok(match admission {
+        wit::Admission::Accept => Admission::Accept,
+        wit::Admission::Refuse(refused) => Admission::Refuse(refusal(refused)?),
+        wit::Admission::CallOut(asked) => Admission::CallOut(request(asked)),
+    })
+}
 
 /// The answer to a message of this kind.
 pub(super) fn verdict(verdict: wit::Verdict, kind: MessageKind) -> Checked<Verdict> {
@@ -24,6 +34,7 @@ pub(super) fn verdict(verdict: wit::Verdict, kind: MessageKind) -> Checked<Verdi
         wit::Verdict::Drop => Verdict::Drop,
         wit::Verdict::Heartbeat(answer) => Verdict::Heartbeat(answer.map(message).transpose()?),
         wit::Verdict::Close(reason) => Verdict::Close(close(reason)?),
+        wit::Verdict::CallOut(asked) => Verdict::CallOut(request(asked)),
     })
 }
 
@@ -33,11 +44,12 @@ pub(super) fn reaction(reaction: wit::Reaction) -> Checked<Reaction> {
         wit::Reaction::None => Reaction::None,
         wit::Reaction::Send(sent) => Reaction::Send(message(sent)?),
         wit::Reaction::Close(reason) => Reaction::Close(close(reason)?),
+        wit::Reaction::CallOut(asked) => Reaction::CallOut(request(asked)),
     })
 }
 
 /// The answer to a client that is not let in.
-pub(super) fn refusal(refusal: wit::Refusal) -> Checked<Refusal> {
+fn refusal(refusal: types::Refusal) -> Checked<Refusal> {
     if !(400..=599).contains(&refusal.status) {
         return Err(format!("it refused with status {}; 400 to 599 refuse", refusal.status));
     }
@@ -46,6 +58,36 @@ pub(super) fn refusal(refusal: wit::Refusal) -> Checked<Refusal> {
     }
     let headers = refusal.headers.into_iter().map(header).collect::<Checked<_>>()?;
     Ok(Refusal { status: refusal.status, headers, body: refusal.body })
+}
+
+/// What is wrong with a request is told to the filter as the callout's own outcome.
+fn request(request: types::Request) -> Box<Request> {
+    let headers = request.headers.into_iter().map(|header| (header.name.into(), header.value.into()));
+    Box::new(Request {
+        method: request.method,
+        url: request.url,
+        headers: headers.collect(),
+        body: request.body,
+        timeout_ms: request.timeout_ms,
+    })
+}
+
+/// What became of a callout, in the form that goes over the boundary.
+pub(super) fn with_answer<R>(answer: &Answer, lend: impl FnOnce(types::Answer<'_>) -> R) -> R {
+    match answer {
+        Ok(response) => {
+            let headers = response.headers.iter().map(|(name, value)| types::HeaderParam { name, value });
+            let headers: Vec<_> = headers.collect();
+            lend(Ok(types::Response { status: response.status, headers: &headers, body: &response.body }))
+        }
+        Err(error) => lend(Err(match error {
+            CalloutError::Forbidden => types::CalloutError::Forbidden,
+            CalloutError::Busy => types::CalloutError::Busy,
+            CalloutError::Timeout => types::CalloutError::Timeout,
+            CalloutError::Unreachable => types::CalloutError::Unreachable,
+            CalloutError::TooLarge => types::CalloutError::TooLarge,
+        })),
+    }
 }
 
 /// What the filter wants to hear; `on-close` is the instance's own affair.

@@ -7,6 +7,7 @@ use super::handshake;
 use super::instance::{Closing, Instance};
 use super::program::Exports;
 use super::state::State;
+use crate::dataplane::callout::Answer;
 use crate::dataplane::chain::{
     Admission, Call, Filter, FilterFailure, Interest, Reaction, Renewal, Subscription, UpstreamEvent, Verdict,
 };
@@ -32,20 +33,22 @@ impl Filter for Instance {
     fn on_handshake(&mut self, mut call: Call<'_>) -> Result<Admission, FilterFailure> {
         self.open(&mut call)?;
         let handshake = handshake::Owned::new(call.route, call.handshake);
-        let answer = self.call(&mut call, "on-handshake", |exports, store, slot| {
+        let admission = self.call(&mut call, "on-handshake", |exports, store, slot| {
             handshake.with(|handshake| exports.filter.call_on_handshake(store, slot, handshake))
         })?;
-        match answer {
-            Ok(()) => {
-                self.stats.accepted.add(1);
-                Ok(Admission::Accept)
-            }
-            Err(refusal) => {
-                let refusal = answer::refusal(refusal).map_err(|what| self.misused(&call, "on-handshake", &what))?;
-                self.stats.refused.add(1);
-                Ok(Admission::Refuse(refusal))
-            }
-        }
+        self.admission(&call, "on-handshake", admission)
+    }
+
+    fn on_handshake_answer(&mut self, mut call: Call<'_>, answer: &Answer) -> Result<Admission, FilterFailure> {
+        let handshake = handshake::Owned::new(call.route, call.handshake);
+        let admission = self.event(&mut call, "on-handshake-answer", |exports, store, slot| {
+            handshake.with(|handshake| {
+                answer::with_answer(answer, |answer| {
+                    exports.filter.call_on_handshake_answer(store, slot, handshake, answer)
+                })
+            })
+        })?;
+        self.admission(&call, "on-handshake-answer", admission)
     }
 
     fn on_message(
@@ -55,27 +58,30 @@ impl Filter for Instance {
         kind: MessageKind,
         payload: &[u8],
     ) -> Result<Verdict, FilterFailure> {
-        let interest = match direction {
-            Direction::ToBackend => self.subscription.to_backend,
-            Direction::ToClient => self.subscription.to_client,
-        };
-        let seen = match interest {
-            Interest::Ignore => return Ok(Verdict::Continue),
-            Interest::Size => &[],
-            Interest::Prefix(bytes) => &payload[..payload.len().min(bytes as usize)],
-            Interest::Whole => payload,
-        };
-        let size = u32::try_from(payload.len()).unwrap_or(u32::MAX);
-        let wit_kind = match kind {
-            MessageKind::Text => types::MessageKind::Text,
-            MessageKind::Binary => types::MessageKind::Binary,
-        };
+        let Some(seen) = self.seen(direction, payload) else { return Ok(Verdict::Continue) };
         let verdict = self.event(&mut call, "on-message", |exports, store, slot| {
-            exports.filter.call_on_message(store, slot, wit_direction(direction), wit_kind, size, seen)
+            let (direction, kind) = (wit_direction(direction), wit_kind(kind));
+            exports.filter.call_on_message(store, slot, direction, kind, size(payload), seen)
         })?;
-        let verdict = answer::verdict(verdict, kind).map_err(|what| self.misused(&call, "on-message", &what))?;
-        self.stats.count_verdict(&verdict);
-        Ok(verdict)
+        self.verdict(&call, "on-message", verdict, kind)
+    }
+
+    fn on_message_answer(
+        &mut self,
+        mut call: Call<'_>,
+        direction: Direction,
+        kind: MessageKind,
+        payload: &[u8],
+        answer: &Answer,
+    ) -> Result<Verdict, FilterFailure> {
+        let Some(seen) = self.seen(direction, payload) else { return Ok(Verdict::Continue) };
+        let verdict = self.event(&mut call, "on-message-answer", |exports, store, slot| {
+            let (direction, kind) = (wit_direction(direction), wit_kind(kind));
+            answer::with_answer(answer, |answer| {
+                exports.filter.call_on_message_answer(store, slot, direction, kind, size(payload), seen, answer)
+            })
+        })?;
+        self.verdict(&call, "on-message-answer", verdict, kind)
     }
 
     fn on_upstream(&mut self, call: Call<'_>, event: UpstreamEvent) -> Result<Reaction, FilterFailure> {
@@ -99,6 +105,12 @@ impl Filter for Instance {
         self.reaction(call, "on-timer", |exports, store, slot| exports.filter.call_on_timer(store, slot, timer))
     }
 
+    fn on_answer(&mut self, call: Call<'_>, answer: &Answer) -> Result<Reaction, FilterFailure> {
+        self.reaction(call, "on-answer", |exports, store, slot| {
+            answer::with_answer(answer, |answer| exports.filter.call_on_answer(store, slot, answer))
+        })
+    }
+
     /// An instance that does not know the session has nothing to free, so it is not told.
     fn on_close(&mut self, mut call: Call<'_>, reason: &CloseReason) {
         if self.closing(*call.handle) == Closing::Told {
@@ -112,6 +124,47 @@ impl Filter for Instance {
 }
 
 impl Instance {
+    /// As much of a message as was subscribed to.
+    fn seen<'a>(&self, direction: Direction, payload: &'a [u8]) -> Option<&'a [u8]> {
+        let interest = match direction {
+            Direction::ToBackend => self.subscription.to_backend,
+            Direction::ToClient => self.subscription.to_client,
+        };
+        match interest {
+            Interest::Ignore => None,
+            Interest::Size => Some(&[]),
+            Interest::Prefix(bytes) => Some(&payload[..payload.len().min(bytes as usize)]),
+            Interest::Whole => Some(payload),
+        }
+    }
+
+    fn admission(
+        &mut self,
+        call: &Call<'_>,
+        name: &'static str,
+        admission: wit::Admission,
+    ) -> Result<Admission, FilterFailure> {
+        let admission = answer::admission(admission).map_err(|what| self.misused(call, name, &what))?;
+        match admission {
+            Admission::Accept => self.stats.accepted.add(1),
+            Admission::Refuse(_) => self.stats.refused.add(1),
+            Admission::CallOut(_) => {}
+        }
+        Ok(admission)
+    }
+
+    fn verdict(
+        &mut self,
+        call: &Call<'_>,
+        name: &'static str,
+        verdict: wit::Verdict,
+        kind: MessageKind,
+    ) -> Result<Verdict, FilterFailure> {
+        let verdict = answer::verdict(verdict, kind).map_err(|what| self.misused(call, name, &what))?;
+        self.stats.count_verdict(&verdict);
+        Ok(verdict)
+    }
+
     fn reaction(
         &mut self,
         mut call: Call<'_>,
@@ -122,6 +175,17 @@ impl Instance {
         let reaction = answer::reaction(reaction).map_err(|what| self.misused(&call, name, &what))?;
         self.stats.count_reaction(&reaction);
         Ok(reaction)
+    }
+}
+
+fn size(payload: &[u8]) -> u32 {
+    u32::try_from(payload.len()).unwrap_or(u32::MAX)
+}
+
+fn wit_kind(kind: MessageKind) -> types::MessageKind {
+    match kind {
+        MessageKind::Text => types::MessageKind::Text,
+        MessageKind::Binary => types::MessageKind::Binary,
     }
 }
 

@@ -51,7 +51,7 @@ pub struct FilterStats {
 }
 
 /// Names of verdicts, as metrics say them.
-pub const VERDICTS: [&str; 7] = ["continue", "remember", "replace", "reply", "drop", "heartbeat", "close"];
+pub const VERDICTS: [&str; 8] = ["continue", "remember", "replace", "reply", "drop", "heartbeat", "close", "call_out"];
 
 /// Bounds of the times of calls, in nanoseconds: from what crossing the boundary costs to the default deadline and beyond.
 pub const CALL_NANOS: [u64; 11] =
@@ -87,13 +87,14 @@ impl FilterStats {
             Verdict::Drop => 4,
             Verdict::Heartbeat(_) => 5,
             Verdict::Close(_) => 6,
+            Verdict::CallOut(_) => 7,
         };
         self.verdicts[index].add(1);
     }
 
     pub(super) fn count_reaction(&self, reaction: &Reaction) {
         match reaction {
-            Reaction::None => {}
+            Reaction::None | Reaction::CallOut(_) => {}
             Reaction::Send(_) | Reaction::Close(_) => self.reactions.add(1),
         }
     }

@@ -18,17 +18,24 @@ pub(crate) struct Guest {
     pub(crate) configure: &'static str,
     /// `(param $args i32) (result i32)`; the session stands first at `$args`.
     pub(crate) on_handshake: &'static str,
+    /// `(param $args i32) (result i32)`; the session stands first at `$args`.
+    pub(crate) on_handshake_answer: &'static str,
     /// `(param $args i32)`
     pub(crate) on_reopen: &'static str,
     /// `(param $session i32) (param $direction i32) (param $kind i32) (param $size i32) (param $at i32) (param $len i32)
     /// (result i32)`
     pub(crate) on_message: &'static str,
+    /// As `on_message`, and `(param $failed i32) (param $status i32) (param $headers i32) (param $headers_len i32)
+    /// (param $body i32) (param $body_len i32)`; if it failed, `$status` is why.
+    pub(crate) on_message_answer: &'static str,
     /// `(param $session i32) (param $event i32) (param $time i64) (result i32)`
     pub(crate) on_upstream: &'static str,
     /// `(param $session i32) (param $direction i32) (result i32)`
     pub(crate) on_heartbeat: &'static str,
     /// `(param $session i32) (param $timer i32) (result i32)`
     pub(crate) on_timer: &'static str,
+    /// The session, and what `on_message_answer` has of the answer.
+    pub(crate) on_answer: &'static str,
     /// `(param $session i32) (param $code i32) (param $reason i32) (param $len i32)`
     pub(crate) on_close: &'static str,
     /// Of those that offer their state.
@@ -87,11 +94,14 @@ impl Default for Guest {
             items: "",
             configure: WANT_ALL,
             on_handshake: FIRST,
+            on_handshake_answer: FIRST,
             on_reopen: "",
             on_message: FIRST,
+            on_message_answer: FIRST,
             on_upstream: FIRST,
             on_heartbeat: FIRST,
             on_timer: FIRST,
+            on_answer: FIRST,
             on_close: "",
             state: None,
             wit: concat!(env!("CARGO_MANIFEST_DIR"), "/../sdk/wit"),
@@ -171,6 +181,9 @@ impl Guest {
     fn text(&self, version: &str) -> String {
         let Self { items, configure, on_handshake, on_reopen, on_message, .. } = self;
         let Self { on_upstream, on_heartbeat, on_timer, on_close, .. } = self;
+        let Self { on_handshake_answer, on_message_answer, on_answer, .. } = self;
+        let answer = "(param $failed i32) (param $status i32) (param $headers i32) (param $headers_len i32)
+    (param $body i32) (param $body_len i32)";
         let f = format!("belay:filter/filter@{version}");
         let state = self.state.as_ref().map_or_else(String::new, |State { snapshot, restore }| {
             let f = format!("belay:filter/state@{version}");
@@ -210,17 +223,24 @@ impl Guest {
   {items}
   (func (export "{f}#configure") (param $config i32) (param $len i32) (result i32) {configure})
   (func (export "{f}#on-handshake") (param $args i32) (result i32) {on_handshake})
+  (func (export "{f}#on-handshake-answer") (param $args i32) (result i32) {on_handshake_answer})
   (func (export "{f}#on-reopen") (param $args i32) {on_reopen})
   (func (export "{f}#on-message") (param $session i32) (param $direction i32) (param $kind i32) (param $size i32)
     (param $at i32) (param $len i32) (result i32) {on_message})
+  (func (export "{f}#on-message-answer") (param $session i32) (param $direction i32) (param $kind i32) (param $size i32)
+    (param $at i32) (param $len i32) {answer} (result i32) {on_message_answer})
   (func (export "{f}#on-upstream") (param $session i32) (param $event i32) (param $time i64) (result i32) {on_upstream})
   (func (export "{f}#on-heartbeat") (param $session i32) (param $direction i32) (result i32) {on_heartbeat})
   (func (export "{f}#on-timer") (param $session i32) (param $timer i32) (result i32) {on_timer})
+  (func (export "{f}#on-answer") (param $session i32) {answer} (result i32) {on_answer})
   (func (export "{f}#on-close") (param $session i32) (param $code i32) (param $reason i32) (param $len i32) {on_close})
   {state}
   (export "cabi_post_{f}#configure" (func $free))
   (export "cabi_post_{f}#on-handshake" (func $free))
   (export "cabi_post_{f}#on-message" (func $free))
+  (export "cabi_post_{f}#on-handshake-answer" (func $free))
+  (export "cabi_post_{f}#on-message-answer" (func $free))
+  (export "cabi_post_{f}#on-answer" (func $free))
   (export "cabi_post_{f}#on-reopen" (func $free_nothing))
   (export "cabi_post_{f}#on-close" (func $free_nothing))
 )"#

@@ -1,6 +1,8 @@
 //! What a client asks for when it connects, and the answer to one that is not let in. Reading a token, a cookie or a
 //! query parameter out of it is here, for every filter needs one of them.
 
+use crate::callout::Request;
+
 /// A header of HTTP.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Header {
@@ -97,6 +99,21 @@ fn hex_digit(digit: u8) -> Option<u8> {
         b'a'..=b'f' => Some(digit - b'a' + 10),
         b'A'..=b'F' => Some(digit - b'A' + 10),
         _ => None,
+    }
+}
+
+/// The answer to a client that is not refused.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Admission {
+    /// Let in, as far as this filter goes.
+    Accept,
+    /// Ask this first: [`on_handshake_answer`](crate::Filter::on_handshake_answer) decides. The client waits.
+    CallOut(Request),
+}
+
+impl From<Request> for Admission {
+    fn from(request: Request) -> Self {
+        Self::CallOut(request)
     }
 }
 

@@ -43,6 +43,7 @@
 //! Built for anything but wasm, all of these talk to the fake host of [`testing`], so a filter has ordinary unit tests.
 
 pub mod breaker;
+mod callout;
 pub mod configured;
 pub mod current;
 mod handshake;
@@ -60,7 +61,8 @@ pub mod units;
 #[cfg(target_family = "wasm")]
 pub mod wasm;
 
-pub use handshake::{Handshake, Header, Refusal};
+pub use callout::{Answer, CalloutError, Request, Response};
+pub use handshake::{Admission, Handshake, Header, Refusal};
 pub use message::{CloseReason, Direction, Incoming, Message, MessageKind, Reaction, UpstreamEvent, Verdict};
 pub use subscription::{Interest, Subscription};
 
@@ -82,9 +84,21 @@ pub trait Filter: Sized + 'static {
     fn subscription(&self) -> Subscription;
 
     /// A client asks to be let in. `Err` refuses it.
-    fn on_handshake(&mut self, session: &mut Self::Session, handshake: Handshake) -> Result<(), Refusal> {
+    fn on_handshake(&mut self, session: &mut Self::Session, handshake: Handshake) -> Result<Admission, Refusal> {
         let _ = (session, handshake);
-        Ok(())
+        Ok(Admission::Accept)
+    }
+
+    /// The same client, and the answer to what was asked about it. May ask again; after four answers it is
+    /// [`Busy`](CalloutError::Busy). A filter that asks and has no ear for the answer lets nobody in.
+    fn on_handshake_answer(
+        &mut self,
+        session: &mut Self::Session,
+        handshake: Handshake,
+        answer: Answer,
+    ) -> Result<Admission, Refusal> {
+        let _ = (session, handshake, answer);
+        Err(Refusal::new(503, ""))
     }
 
     /// A session that was let in before, now in an instance that was not there then (the last one trapped, or was replaced).
@@ -97,6 +111,13 @@ pub trait Filter: Sized + 'static {
     fn on_message(&mut self, session: &mut Self::Session, message: Incoming) -> Verdict {
         let _ = (session, message);
         Verdict::Continue
+    }
+
+    /// The same message, and the answer to what was asked about it. May ask again; after four answers it is
+    /// [`Busy`](CalloutError::Busy). A filter that asks and has no ear for the answer ends the session.
+    fn on_message_answer(&mut self, session: &mut Self::Session, message: Incoming, answer: Answer) -> Verdict {
+        let _ = (session, message, answer);
+        Verdict::close(1011, "")
     }
 
     /// Something became of the session's upstream.
@@ -114,6 +135,12 @@ pub trait Filter: Sized + 'static {
     /// A timer set by [`current::set_timer`] is due. Needs no subscription.
     fn on_timer(&mut self, session: &mut Self::Session, timer: u32) -> Reaction {
         let _ = (session, timer);
+        Reaction::None
+    }
+
+    /// The answer to what a [`Reaction`] asked.
+    fn on_answer(&mut self, session: &mut Self::Session, answer: Answer) -> Reaction {
+        let _ = (session, answer);
         Reaction::None
     }
 

@@ -1,5 +1,7 @@
 //! Messages, and what is answered to them and to other events.
 
+use crate::callout::Request;
+
 /// Where a message is going.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Direction {
@@ -114,6 +116,15 @@ pub enum Verdict {
     Heartbeat(Option<Message>),
     /// End the session.
     Close(CloseReason),
+    /// Ask this first: [`on_message_answer`](crate::Filter::on_message_answer) decides. Meanwhile the session's later messages
+    /// in this direction wait, and nothing else does.
+    CallOut(Request),
+}
+
+impl From<Request> for Verdict {
+    fn from(request: Request) -> Self {
+        Self::CallOut(request)
+    }
 }
 
 impl Verdict {
@@ -142,6 +153,15 @@ pub enum Reaction {
     Send(Message),
     /// End the session.
     Close(CloseReason),
+    /// Ask this, and let everything go on: [`on_answer`](crate::Filter::on_answer) hears what came of it. One at a time for a
+    /// session: another one is answered [`Busy`](crate::CalloutError::Busy).
+    CallOut(Request),
+}
+
+impl From<Request> for Reaction {
+    fn from(request: Request) -> Self {
+        Self::CallOut(request)
+    }
 }
 
 impl Reaction {

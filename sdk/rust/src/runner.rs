@@ -2,8 +2,8 @@
 //! `wasm` calls it in the proxy, `testing` in unit tests.
 
 use crate::{
-    CloseReason, Direction, Filter, Handshake, Incoming, Reaction, Refusal, Stateful, Subscription, UpstreamEvent,
-    Verdict, configured,
+    Admission, Answer, CloseReason, Direction, Filter, Handshake, Incoming, Reaction, Refusal, Stateful, Subscription,
+    UpstreamEvent, Verdict, configured,
 };
 
 /// A filter and its sessions.
@@ -18,17 +18,24 @@ pub trait Events {
     /// Called once, before all else.
     fn configure(&mut self, config: &str) -> configured::Result<Subscription>;
     /// See [`Filter::on_handshake`].
-    fn on_handshake(&mut self, session: u32, handshake: Handshake) -> Result<(), Refusal>;
+    fn on_handshake(&mut self, session: u32, handshake: Handshake) -> Result<Admission, Refusal>;
+    /// See [`Filter::on_handshake_answer`].
+    fn on_handshake_answer(&mut self, session: u32, handshake: Handshake, answer: Answer)
+    -> Result<Admission, Refusal>;
     /// See [`Filter::on_reopen`].
     fn on_reopen(&mut self, session: u32, handshake: Handshake);
     /// See [`Filter::on_message`].
     fn on_message(&mut self, session: u32, message: Incoming) -> Verdict;
+    /// See [`Filter::on_message_answer`].
+    fn on_message_answer(&mut self, session: u32, message: Incoming, answer: Answer) -> Verdict;
     /// See [`Filter::on_upstream`].
     fn on_upstream(&mut self, session: u32, event: UpstreamEvent) -> Reaction;
     /// See [`Filter::on_heartbeat`].
     fn on_heartbeat(&mut self, session: u32, direction: Direction) -> Reaction;
     /// See [`Filter::on_timer`].
     fn on_timer(&mut self, session: u32, timer: u32) -> Reaction;
+    /// See [`Filter::on_answer`].
+    fn on_answer(&mut self, session: u32, answer: Answer) -> Reaction;
     /// See [`Filter::on_close`].
     fn on_close(&mut self, session: u32, reason: CloseReason);
 }
@@ -108,10 +115,22 @@ impl<F: Filter> Events for Runner<F> {
         Ok(if size_of::<F::Session>() == 0 { subscription } else { subscription.close() })
     }
 
-    fn on_handshake(&mut self, session: u32, handshake: Handshake) -> Result<(), Refusal> {
+    fn on_handshake(&mut self, session: u32, handshake: Handshake) -> Result<Admission, Refusal> {
         self.start(session);
         match self.find(session) {
             Some((filter, state)) => filter.on_handshake(state, handshake),
+            None => Err(Refusal::new(503, "")),
+        }
+    }
+
+    fn on_handshake_answer(
+        &mut self,
+        session: u32,
+        handshake: Handshake,
+        answer: Answer,
+    ) -> Result<Admission, Refusal> {
+        match self.find(session) {
+            Some((filter, state)) => filter.on_handshake_answer(state, handshake, answer),
             None => Err(Refusal::new(503, "")),
         }
     }
@@ -130,6 +149,13 @@ impl<F: Filter> Events for Runner<F> {
         }
     }
 
+    fn on_message_answer(&mut self, session: u32, message: Incoming, answer: Answer) -> Verdict {
+        match self.find(session) {
+            Some((filter, state)) => filter.on_message_answer(state, message, answer),
+            None => Verdict::close(1011, ""),
+        }
+    }
+
     fn on_upstream(&mut self, session: u32, event: UpstreamEvent) -> Reaction {
         self.find(session).map_or(Reaction::None, |(filter, state)| filter.on_upstream(state, event))
     }
@@ -140,6 +166,10 @@ impl<F: Filter> Events for Runner<F> {
 
     fn on_timer(&mut self, session: u32, timer: u32) -> Reaction {
         self.find(session).map_or(Reaction::None, |(filter, state)| filter.on_timer(state, timer))
+    }
+
+    fn on_answer(&mut self, session: u32, answer: Answer) -> Reaction {
+        self.find(session).map_or(Reaction::None, |(filter, state)| filter.on_answer(state, answer))
     }
 
     fn on_close(&mut self, session: u32, reason: CloseReason) {

@@ -9,6 +9,8 @@ mod breakers;
 #[doc(hidden)]
 pub(crate) mod fake;
 mod limiters;
+mod service;
 
 pub use bench::{Bench, TimerFired};
 pub use bench_host::{Facts, counter, log_lines, move_clock, remove_file, set_file, set_unix_ms, unix_ms};
+pub use service::{asked, serve};

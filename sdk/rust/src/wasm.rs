@@ -6,8 +6,8 @@ use bindings::exports::belay::filter::filter as exported;
 use state_bindings::exports::belay::filter::state;
 
 use crate::{
-    CloseReason, Direction, Handshake, Header, Incoming, Interest, Message, MessageKind, Reaction, Refusal,
-    Subscription, UpstreamEvent, Verdict,
+    Admission, Answer, CalloutError, CloseReason, Direction, Handshake, Header, Incoming, Interest, Message,
+    MessageKind, Reaction, Refusal, Request, Response, Subscription, UpstreamEvent, Verdict,
     runner::{Carried, Events},
     subscription::Wanted,
 };
@@ -63,8 +63,16 @@ impl<C: Component> exported::Guest for C {
         Ok(subscription.into())
     }
 
-    fn on_handshake(session: u32, handshake: wit::types::Handshake) -> Result<(), wit::types::Refusal> {
-        C::with(|filter| filter.on_handshake(session, handshake.into())).map_err(Into::into)
+    fn on_handshake(session: u32, handshake: wit::types::Handshake) -> wit::types::Admission {
+        C::with(|filter| filter.on_handshake(session, handshake.into())).into()
+    }
+
+    fn on_handshake_answer(
+        session: u32,
+        handshake: wit::types::Handshake,
+        answer: wit::types::Answer,
+    ) -> wit::types::Admission {
+        C::with(|filter| filter.on_handshake_answer(session, handshake.into(), answer_of(answer))).into()
     }
 
     fn on_reopen(session: u32, handshake: wit::types::Handshake) {
@@ -82,6 +90,18 @@ impl<C: Component> exported::Guest for C {
         C::with(|filter| filter.on_message(session, message)).into()
     }
 
+    fn on_message_answer(
+        session: u32,
+        direction: wit::types::Direction,
+        kind: wit::types::MessageKind,
+        size: u32,
+        payload: Vec<u8>,
+        answer: wit::types::Answer,
+    ) -> wit::types::Verdict {
+        let message = Incoming { direction: direction.into(), kind: kind.into(), size, payload };
+        C::with(|filter| filter.on_message_answer(session, message, answer_of(answer))).into()
+    }
+
     fn on_upstream(session: u32, event: wit::types::UpstreamEvent) -> wit::types::Reaction {
         C::with(|filter| filter.on_upstream(session, event.into())).into()
     }
@@ -94,6 +114,10 @@ impl<C: Component> exported::Guest for C {
         C::with(|filter| filter.on_timer(session, timer)).into()
     }
 
+    fn on_answer(session: u32, answer: wit::types::Answer) -> wit::types::Reaction {
+        C::with(|filter| filter.on_answer(session, answer_of(answer))).into()
+    }
+
     fn on_close(session: u32, reason: wit::types::CloseReason) {
         let reason = CloseReason { code: reason.code, reason: reason.reason };
         C::with(|filter| filter.on_close(session, reason));
@@ -102,7 +126,6 @@ impl<C: Component> exported::Guest for C {
 
 impl From<wit::types::Handshake> for Handshake {
     fn from(wit: wit::types::Handshake) -> Self {
-        let headers = wit.headers.into_iter().map(|header| Header { name: header.name, value: header.value });
         Self {
             session_id: wit.session_id,
             route: wit.route,
@@ -111,7 +134,7 @@ impl From<wit::types::Handshake> for Handshake {
             host: wit.host,
             path: wit.path,
             query: wit.query,
-            headers: headers.collect(),
+            headers: headers_in(wit.headers),
             subprotocols: wit.subprotocols,
         }
     }
@@ -119,10 +142,46 @@ impl From<wit::types::Handshake> for Handshake {
 
 impl From<Refusal> for wit::types::Refusal {
     fn from(own: Refusal) -> Self {
-        let headers = own.headers.into_iter();
-        let headers = headers.map(|header| wit::types::Header { name: header.name, value: header.value });
-        Self { status: own.status, headers: headers.collect(), body: own.body }
+        Self { status: own.status, headers: headers_out(own.headers), body: own.body }
     }
+}
+
+impl From<Result<Admission, Refusal>> for wit::types::Admission {
+    fn from(own: Result<Admission, Refusal>) -> Self {
+        match own {
+            Ok(Admission::Accept) => Self::Accept,
+            Ok(Admission::CallOut(request)) => Self::CallOut(request.into()),
+            Err(refusal) => Self::Refuse(refusal.into()),
+        }
+    }
+}
+
+impl From<Request> for wit::types::Request {
+    fn from(own: Request) -> Self {
+        let Request { method, url, headers, body, timeout_ms } = own;
+        Self { method, url, headers: headers_out(headers), body, timeout_ms }
+    }
+}
+
+fn answer_of(wit: wit::types::Answer) -> Answer {
+    match wit {
+        Ok(wit::types::Response { status, headers, body }) => {
+            Ok(Response { status, headers: headers_in(headers), body })
+        }
+        Err(wit::types::CalloutError::Forbidden) => Err(CalloutError::Forbidden),
+        Err(wit::types::CalloutError::Busy) => Err(CalloutError::Busy),
+        Err(wit::types::CalloutError::Timeout) => Err(CalloutError::Timeout),
+        Err(wit::types::CalloutError::Unreachable) => Err(CalloutError::Unreachable),
+        Err(wit::types::CalloutError::TooLarge) => Err(CalloutError::TooLarge),
+    }
+}
+
+fn headers_in(wit: Vec<wit::types::Header>) -> Vec<Header> {
+    wit.into_iter().map(|header| Header { name: header.name, value: header.value }).collect()
+}
+
+fn headers_out(own: Vec<Header>) -> Vec<wit::types::Header> {
+    own.into_iter().map(|header| wit::types::Header { name: header.name, value: header.value }).collect()
 }
 
 impl From<wit::types::Direction> for Direction {
@@ -169,6 +228,7 @@ impl From<Verdict> for wit::types::Verdict {
             Verdict::Drop => Self::Drop,
             Verdict::Heartbeat(message) => Self::Heartbeat(message.map(Into::into)),
             Verdict::Close(reason) => Self::Close(reason.into()),
+            Verdict::CallOut(request) => Self::CallOut(request.into()),
         }
     }
 }
@@ -179,6 +239,7 @@ impl From<Reaction> for wit::types::Reaction {
             Reaction::None => Self::None,
             Reaction::Send(message) => Self::Send(message.into()),
             Reaction::Close(reason) => Self::Close(reason.into()),
+            Reaction::CallOut(request) => Self::CallOut(request.into()),
         }
     }
 }

@@ -11,6 +11,7 @@ use super::{
     Admission, Call, Facts, Filter, FilterFailure, Handle, Interest, Reaction, Refusal, Subscription, UpstreamEvent,
     Verdict,
 };
+use crate::dataplane::callout::CalloutError;
 use crate::dataplane::handshake::Handshake;
 use crate::dataplane::message::{CloseReason, Direction, Message, MessageKind};
 use crate::dataplane::route::FailurePolicy;
@@ -119,11 +120,15 @@ impl Chain {
         for &position in &self.listening.borrow().handshake {
             let mut filter = self.filters[position].borrow_mut();
             let span = FilterSpan::of_handshake(&subject.handshake.trace, filter.name());
-            let answer = filter.on_handshake(subject.call(position));
+            let mut answer = filter.on_handshake(subject.call(position));
+            if let Ok(Admission::CallOut(_)) = answer {
+                answer = filter.on_handshake_answer(subject.call(position), &Err(CalloutError::Busy));
+            }
             span.admitted(&answer);
             match answer {
                 Ok(Admission::Accept) => {}
-                Ok(refusal) => return refusal,
+                Ok(Admission::Refuse(refusal)) => return Admission::Refuse(refusal),
+                Ok(Admission::CallOut(_)) => return Admission::Refuse(unavailable()),
                 Err(failure) => match noted(failure) {
                     FailurePolicy::Allow => {}
                     FailurePolicy::Deny => return Admission::Refuse(unavailable()),
@@ -164,7 +169,11 @@ impl Chain {
         for &position in self.listening.borrow().to(direction) {
             let mut filter = self.filters[position].borrow_mut();
             let called = span.map(|message| message.filter(filter.name()));
-            let answer = filter.on_message(subject.call(position), direction, kind, &payload);
+            let mut answer = filter.on_message(subject.call(position), direction, kind, &payload);
+            if let Ok(Verdict::CallOut(_)) = answer {
+                let busy = Err(CalloutError::Busy);
+                answer = filter.on_message_answer(subject.call(position), direction, kind, &payload, &busy);
+            }
             match (called, &answer) {
                 (Some(called), _) => called.answered(&answer),
                 (None, Ok(Verdict::Close(_)) | Err(_)) => MessageSpan::refused(facts, filter.name(), &answer),
@@ -178,6 +187,7 @@ impl Chain {
                 Ok(Verdict::Drop) => return Passage::Drop,
                 Ok(Verdict::Heartbeat(answer)) => return Passage::Heartbeat(answer),
                 Ok(Verdict::Close(reason)) => return Passage::Close(reason),
+                Ok(Verdict::CallOut(_)) => return Passage::Close(CloseReason::new(FILTER_FAILED, "filter failed")),
                 Err(failure) => match noted(failure) {
                     FailurePolicy::Allow => {}
                     FailurePolicy::Deny => return Passage::Close(CloseReason::new(FILTER_FAILED, "filter failed")),

@@ -36,7 +36,7 @@ impl Core {
 
     pub(super) fn react(&mut self, cx: &mut Context<'_>, reaction: Reaction) {
         match reaction {
-            Reaction::None => {}
+            Reaction::None | Reaction::CallOut(_) => {}
             Reaction::Send(message) => self.tell_client(cx, &message),
             Reaction::Close(reason) => self.close(cx, reason, EndReason::FilterClosed),
         }

@@ -53,6 +53,9 @@ impl FilterSpan {
                 self.0.record("belay.refusal.status", i64::from(refusal.status));
                 keep(&self.0, "refusal");
             }
+            Ok(Admission::CallOut(_)) => {
+                self.0.record("belay.verdict", "call_out");
+            }
             Err(failure) => self.failed(failure),
         }
     }
@@ -86,5 +89,6 @@ pub(super) fn label(verdict: &Verdict) -> &'static str {
         Verdict::Drop => "drop",
         Verdict::Heartbeat(_) => "heartbeat",
         Verdict::Close(_) => "close",
+        Verdict::CallOut(_) => "call_out",
     }
 }

@@ -1,13 +1,14 @@
-//! Runs a filter in the fake host, with what the proxy does around it: subscriptions, session numbers, timers.
+//! Runs a filter in the fake host, with what the proxy does around it: subscriptions, session numbers, timers, callouts.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::bench_host::{Facts, Phase, renew, with};
+use super::service::{ANSWERS_AN_EVENT_MAX, answered};
 use crate::subscription::Wanted;
 use crate::{
-    CloseReason, Direction, Filter, Handshake, Incoming, Interest, Message, MessageKind, Reaction, Refusal, Stateful,
-    Subscription, UpstreamEvent, Verdict, configured,
+    Admission, CloseReason, Direction, Filter, Handshake, Incoming, Interest, Message, MessageKind, Reaction, Refusal,
+    Stateful, Subscription, UpstreamEvent, Verdict, configured,
     runner::{Carried, Events, Runner},
 };
 
@@ -66,12 +67,25 @@ impl<F: Filter> Bench<F> {
         });
         self.sessions.insert(session);
         if self.subscription.handshake == Wanted::Yes
-            && let Err(refusal) = self.within(session, |runner| runner.on_handshake(session, handshake))
+            && let Err(refusal) = self.ask(session, &handshake)
         {
             self.close(session, 1006);
             return Err(refusal);
         }
         Ok(session)
+    }
+
+    fn ask(&mut self, session: u32, handshake: &Handshake) -> Result<(), Refusal> {
+        let mut admission = self.within(session, |runner| runner.on_handshake(session, handshake.clone()))?;
+        let mut asked = 0;
+        while let Admission::CallOut(request) = admission {
+            let answer = answered(request, asked);
+            admission =
+                self.within(session, |runner| runner.on_handshake_answer(session, handshake.clone(), answer))?;
+            asked += 1;
+            assert!(asked <= ANSWERS_AN_EVENT_MAX + 1, "it asks on after it was told that it asks too much");
+        }
+        Ok(())
     }
 
     /// A session of another instance goes on in this one.
@@ -131,7 +145,14 @@ impl<F: Filter> Bench<F> {
             Interest::Whole => {}
         }
         let message = Incoming { direction, kind, size, payload };
-        let verdict = self.within(session, |runner| runner.on_message(session, message));
+        let mut verdict = self.within(session, |runner| runner.on_message(session, message.clone()));
+        let mut asked = 0;
+        while let Verdict::CallOut(request) = verdict {
+            let answer = answered(request, asked);
+            verdict = self.within(session, |runner| runner.on_message_answer(session, message.clone(), answer));
+            asked += 1;
+            assert!(asked <= ANSWERS_AN_EVENT_MAX + 1, "it asks on after it was told that it asks too much");
+        }
         if let Verdict::Reply(Message { kind: MessageKind::Text, payload }) = &verdict {
             assert!(std::str::from_utf8(payload).is_ok(), "a text must be UTF-8");
         }
@@ -141,7 +162,7 @@ impl<F: Filter> Bench<F> {
     /// Something became of the session's upstream.
     pub fn upstream(&mut self, session: u32, event: UpstreamEvent) -> Reaction {
         match self.subscription.upstream {
-            Wanted::Yes => self.within(session, |runner| runner.on_upstream(session, event)),
+            Wanted::Yes => self.reaction(session, |runner| runner.on_upstream(session, event)),
             Wanted::No => Reaction::None,
         }
     }
@@ -149,7 +170,7 @@ impl<F: Filter> Bench<F> {
     /// A heartbeat was answered.
     pub fn heartbeat(&mut self, session: u32, direction: Direction) -> Reaction {
         match self.subscription.heartbeat {
-            Wanted::Yes => self.within(session, |runner| runner.on_heartbeat(session, direction)),
+            Wanted::Yes => self.reaction(session, |runner| runner.on_heartbeat(session, direction)),
             Wanted::No => Reaction::None,
         }
     }
@@ -172,7 +193,7 @@ impl<F: Filter> Bench<F> {
                 host.now_ms = host.now_ms.max(at_ms);
                 host.sessions.get_mut(&session).map(|facts| facts.timers.remove(&timer))
             });
-            let reaction = self.within(session, |runner| runner.on_timer(session, timer));
+            let reaction = self.reaction(session, |runner| runner.on_timer(session, timer));
             fired.push(TimerFired { session, timer, reaction });
         }
         with(|host| host.now_ms = until_ms);
@@ -182,6 +203,16 @@ impl<F: Filter> Bench<F> {
     /// What filters know of a session and have asked for it.
     pub fn facts(&self, session: u32) -> Facts {
         with(|host| host.sessions.get(&session).cloned().unwrap_or_default())
+    }
+
+    /// A call-out is answered at once, and the answer's reaction is the event's.
+    fn reaction(&mut self, session: u32, act: impl FnOnce(&mut Runner<F>) -> Reaction) -> Reaction {
+        let mut reaction = self.within(session, act);
+        while let Reaction::CallOut(request) = reaction {
+            let answer = answered(request, 0);
+            reaction = self.within(session, |runner| runner.on_answer(session, answer));
+        }
+        reaction
     }
 
     fn next_timer(&self) -> Option<(u64, u32, u32)> {

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::{breakers::Breakers, limiters::Limiters};
+use super::{breakers::Breakers, limiters::Limiters, service::Service};
 use crate::host::Level;
 
 thread_local! {
@@ -27,6 +27,7 @@ pub(super) struct Host {
     pub(super) limiters: Limiters,
     pub(super) breakers: Breakers,
     pub(super) store: BTreeMap<String, Stored>,
+    pub(super) service: Service,
 }
 
 /// What may be done now.
@@ -81,6 +82,7 @@ impl Default for Host {
             limiters: Limiters::default(),
             breakers: Breakers::default(),
             store: BTreeMap::new(),
+            service: Service::default(),
         }
     }
 }
@@ -97,11 +99,12 @@ pub(super) fn with<R>(act: impl FnOnce(&mut Host) -> R) -> R {
     HOST.with_borrow_mut(act)
 }
 
-/// A host that nothing has happened in yet, but for its files and its clock, which tests set up before they start a filter.
+/// A host that nothing has happened in yet, but for its files, its clock and its HTTP service, which tests set up before they start a filter.
 pub(super) fn renew() {
     with(|host| {
-        let (files, now_ms, unix_base_ms) = (std::mem::take(&mut host.files), host.now_ms, host.unix_base_ms);
-        *host = Host { files, now_ms, unix_base_ms, ..Host::default() };
+        let (files, service) = (std::mem::take(&mut host.files), std::mem::take(&mut host.service));
+        let (now_ms, unix_base_ms) = (host.now_ms, host.unix_base_ms);
+        *host = Host { files, service, now_ms, unix_base_ms, ..Host::default() };
     });
 }
 
