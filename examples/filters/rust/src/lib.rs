@@ -7,7 +7,7 @@ mod mask;
 use belay_filter::host::{self, Level};
 use belay_filter::limiter::{Limiter, Quota};
 use belay_filter::{
-    CloseReason, Filter, Handshake, Incoming, Interest, MessageKind, Refusal, Stateful, Subscription, Verdict,
+    Admission, CloseReason, Filter, Handshake, Incoming, Interest, MessageKind, Refusal, Stateful, Subscription, Verdict,
     configured, current, store,
 };
 
@@ -45,7 +45,7 @@ impl Filter for WordGuard {
         Subscription::new().handshake().to_backend(Interest::Whole)
     }
 
-    fn on_handshake(&mut self, speaker: &mut Speaker, handshake: Handshake) -> Result<(), Refusal> {
+    fn on_handshake(&mut self, speaker: &mut Speaker, handshake: Handshake) -> Result<Admission, Refusal> {
         *speaker = Speaker::of(&handshake);
         if speaker.user.is_empty() {
             let refusal = Refusal::new(400, "word-guard: say who you are: ?name=…\n");
@@ -53,7 +53,7 @@ impl Filter for WordGuard {
         }
         current::set_attribute("user", &speaker.user);
         current::set_upstream_header("x-user", &speaker.user);
-        Ok(())
+        Ok(Admission::Accept)
     }
 
     fn on_reopen(&mut self, speaker: &mut Speaker, handshake: Handshake) {
