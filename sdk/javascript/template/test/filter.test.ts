@@ -1,0 +1,14 @@
+import { deepEqual, throws } from "node:assert/strict";
+import { test } from "node:test";
+import { Bench } from "belay-filter/testing";
+import { MyFilter } from "../src/filter.js";
+
+test("the word is taken out", () => {
+  const client = new Bench(MyFilter, { word: "darn" }).connect("/chat");
+  deepEqual(client.toBackend("darn it"), { replace: "*** it" });
+  deepEqual(client.toBackend("well"), { continue: true });
+});
+
+test("it does not start without a word", () => {
+  throws(() => new Bench(MyFilter, {}), /word: missing/);
+});
