@@ -1,5 +1,5 @@
 //! The command line: `belay run FILE`, `belay check FILE`, `belay schema`. It reads the file and prints; what runs is the
-//! app's.
+//! app's. `belay filter …` is the workshop's.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "what a command line says, it says there")]
 
 use std::io::IsTerminal;
@@ -9,6 +9,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::config::{self, Colour, Config};
+use crate::workshop;
 
 /// The file has mistakes. Wrong usage is 2, which is clap's.
 const MISTAKES: u8 = 1;
@@ -35,6 +36,9 @@ enum Command {
     },
     /// Print the JSON Schema of the configuration, for editors.
     Schema,
+    /// Write, build, test and try a filter.
+    #[command(subcommand)]
+    Filter(workshop::Command),
 }
 
 /// What the command line leaves to the rest of the program.
@@ -54,6 +58,7 @@ pub fn main(hooks: &Hooks) -> ExitCode {
             println!("{:#}", config::schema());
             ExitCode::SUCCESS
         }
+        Command::Filter(command) => workshop::main(command),
     }
 }
 

@@ -13,6 +13,7 @@ mod nearest;
 mod path;
 mod scalar;
 mod schema;
+mod script;
 mod tree;
 mod walk;
 mod wire;
@@ -24,6 +25,8 @@ use std::sync::Arc;
 
 pub use diagnostics::{Colour, Diagnostic, Diagnostics, Place};
 pub use schema::schema;
+pub use script::{load as load_script, parse as parse_script, schema as script_schema};
+use serde::de::DeserializeOwned;
 
 use crate::dataplane::route::Dataplane;
 use crate::telemetry::Settings;
@@ -90,6 +93,10 @@ const FILE_BYTES_MAX: u64 = 4 * 1024 * 1024;
 /// # Errors
 /// Everything that is wrong with it, or why it cannot be read.
 pub fn load(path: &Path) -> Result<Config, Diagnostics> {
+    parse(&text_of(path)?, path)
+}
+
+fn text_of(path: &Path) -> Result<String, Diagnostics> {
     let origin = path.display().to_string();
     let whole = |message: String, help: Option<String>| {
         let diagnostic = Diagnostic { path: String::new(), message, help, place: None };
@@ -102,7 +109,7 @@ pub fn load(path: &Path) -> Result<Config, Diagnostics> {
     }
     let bytes = std::fs::read(path).map_err(|error| whole(format!("cannot read the file: {error}"), None))?;
     match String::from_utf8(bytes) {
-        Ok(text) => parse(&text, path),
+        Ok(text) => Ok(text),
         Err(error) => {
             let line = 1 + error.as_bytes()[..error.utf8_error().valid_up_to()].iter().filter(|b| **b == b'\n').count();
             Err(whole(format!("not UTF-8, from line {line} on"), Some("save the file as UTF-8".to_owned())))
@@ -125,24 +132,44 @@ pub fn parse(text: &str, origin: &Path) -> Result<Config, Diagnostics> {
 }
 
 fn read(text: &str, folder: &Path, found: &mut Vec<Diagnostic>) -> Option<Config> {
-    let (tree, mistakes) = tree::build(text);
-    found.extend(mistakes);
-    let Some(mut tree) = tree else {
-        if found.is_empty() {
-            found.push(nowhere("the file is empty", "it needs 'listeners' and 'routes' at least"));
+    let shape =
+        Shape { schema: schema(), schema_command: "belay schema", least: "it needs 'listeners' and 'routes' at least" };
+    let (file, tree) = shape.read::<wire::File>(text, found)?;
+    Some(convert::convert(file, &tree, folder, found))
+}
+
+/// What a file may hold, for reading it into wire types.
+struct Shape {
+    schema: &'static serde_json::Value,
+    /// What prints it.
+    schema_command: &'static str,
+    /// Said of an empty file.
+    least: &'static str,
+}
+
+impl Shape {
+    /// The wire types and the tree that they were read from, or nothing if not even a part of the file can be used.
+    fn read<W: DeserializeOwned>(&self, text: &str, found: &mut Vec<Diagnostic>) -> Option<(W, tree::Node)> {
+        let (tree, mistakes) = tree::build(text);
+        found.extend(mistakes);
+        let Some(mut tree) = tree else {
+            if found.is_empty() {
+                found.push(nowhere("the file is empty", self.least));
+            }
+            return None;
+        };
+        if walk::walk(&mut tree, self.schema, found) == walk::Fit::Bad {
+            return None;
         }
-        return None;
-    };
-    if walk::walk(&mut tree, schema(), found) == walk::Fit::Bad {
-        return None;
-    }
-    let values = serde_yaml::Value::from(&tree);
-    match serde_yaml::with::singleton_map_recursive::deserialize::<wire::File, _>(values) {
-        Ok(file) => Some(convert::convert(file, &tree, folder, found)),
-        Err(error) => {
-            // The walk lets through only what serde takes; were it ever wrong, this says so and nothing starts.
-            found.push(nowhere(&error.to_string(), "compare the file with the output of 'belay schema'"));
-            None
+        let values = serde_yaml::Value::from(&tree);
+        match serde_yaml::with::singleton_map_recursive::deserialize::<W, _>(values) {
+            Ok(file) => Some((file, tree)),
+            Err(error) => {
+                // The walk lets through only what serde takes; were it ever wrong, this says so and nothing starts.
+                let help = format!("compare the file with the output of '{}'", self.schema_command);
+                found.push(nowhere(&error.to_string(), &help));
+                None
+            }
         }
     }
 }

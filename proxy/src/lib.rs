@@ -22,4 +22,6 @@ pub mod telemetry;
 pub mod admin;
 
 pub mod app;
+pub mod workshop;
+
 pub mod cli;

@@ -36,11 +36,13 @@ mod moving;
 mod program;
 mod slots;
 mod stats;
+mod surroundings;
 mod throttle;
 mod ticker;
 
+use std::collections::HashMap;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use wasmtime::Engine;
 use wasmtime::component::{Component, Linker};
@@ -57,6 +59,8 @@ pub use self::services::breaker::BreakerState;
 pub use self::services::{BreakerView, CountView, Services};
 use self::state::State;
 pub use self::stats::{CALL_NANOS, FilterStats, VERDICTS};
+use self::surroundings::OfTheMachine;
+pub use self::surroundings::Surroundings;
 use self::ticker::Ticker;
 use crate::dataplane::route::FilterSpec;
 
@@ -68,13 +72,40 @@ pub struct Host {
     linker: Linker<State>,
     cache: Option<Cache>,
     services: Services,
+    /// Those that something uses, by the sum of their bytes: one that many filters are made of is compiled once.
+    programs: Mutex<HashMap<Box<str>, Weak<Program>>>,
     ticker: Arc<Ticker>,
+}
+
+/// A component that is compiled and of our world.
+pub struct Checked(Compiled);
+
+impl Checked {
+    /// The interfaces that it imports, as `belay:filter/host@0.1.0`.
+    pub fn imports(&self) -> Vec<String> {
+        self.0.program.imports()
+    }
+
+    /// The interfaces that it exports.
+    pub fn exports(&self) -> Vec<String> {
+        self.0.program.exports()
+    }
+
+    /// Of its bytes, in hexadecimal digits.
+    pub fn sha256(&self) -> &str {
+        &self.0.sha256
+    }
 }
 
 impl Host {
     /// Compiled components are kept in `cache_dir`, if one is given. A folder that others could write to is not used, and the
     /// log says so.
     pub fn new(cache_dir: Option<&Path>) -> Result<Self, HostError> {
+        Self::within(cache_dir, Arc::new(OfTheMachine))
+    }
+
+    /// As [`Self::new`], with another time and chance.
+    pub fn within(cache_dir: Option<&Path>, surroundings: Arc<dyn Surroundings>) -> Result<Self, HostError> {
         let engine_error = |error: wasmtime::Error| HostError::Engine(format!("{error:#}").into());
         let engine = engine::engine(Compiling::Together).map_err(engine_error)?;
         let aside = engine::engine(Compiling::Aside).map_err(engine_error)?;
@@ -85,7 +116,8 @@ impl Host {
                 .inspect_err(|error| tracing::warn!(dir = %dir.display(), %error, "compiled filters are not cached"))
                 .ok()
         });
-        Ok(Self { engine, aside, linker, cache, services: Services::default(), ticker })
+        let services = Services::within(surroundings);
+        Ok(Self { engine, aside, linker, cache, services, programs: Mutex::default(), ticker })
     }
 
     /// Compiles a filter or takes it from the cache, checks it, and configures a first instance to see whether its config is
@@ -120,14 +152,28 @@ impl Host {
         })
     }
 
+    /// Compiles a component or takes it from the cache, and checks that it is of our world; no config is needed. As long as
+    /// this is kept, filters that are loaded from the same bytes are not compiled again.
+    pub fn check(&self, component: &[u8]) -> Result<Checked, LoadProblem> {
+        self.compiled(component, Compiling::Together).map(Checked)
+    }
+
     /// What filters share, for those who show it.
     pub fn services(&self) -> &Services {
         &self.services
     }
 
     fn compiled(&self, bytes: &[u8], compiling: Compiling) -> Result<Compiled, LoadProblem> {
+        let sha256: Box<str> = cache::sha256(bytes).into();
+        let programs = || self.programs.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(program) = programs().get(&sha256).and_then(Weak::upgrade) {
+            return Ok(Compiled { program, sha256 });
+        }
         let program = Arc::new(self.program(bytes, compiling)?);
-        Ok(Compiled { program, sha256: cache::sha256(bytes).into() })
+        let mut programs = programs();
+        programs.retain(|_, program| program.strong_count() > 0);
+        programs.insert(sha256.clone(), Arc::downgrade(&program));
+        Ok(Compiled { program, sha256 })
     }
 
     fn program(&self, bytes: &[u8], compiling: Compiling) -> Result<Program, LoadProblem> {

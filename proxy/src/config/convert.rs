@@ -5,6 +5,7 @@ mod filter;
 mod listener;
 mod report;
 mod route;
+mod script;
 mod telemetry;
 
 use std::collections::HashMap;
@@ -12,6 +13,7 @@ use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::{Path as FilePath, PathBuf};
 
+pub(super) use self::script::script;
 use super::diagnostics::Diagnostic;
 use super::path::Path;
 use super::tree::Node;

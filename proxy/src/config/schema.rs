@@ -3,23 +3,26 @@
 
 use std::sync::LazyLock;
 
-use schemars::Schema;
 use schemars::generate::SchemaSettings;
 use schemars::transform::RecursiveTransform;
+use schemars::{JsonSchema, Schema};
 use serde_json::{Map, Value, json};
 
 use super::wire;
 
 /// The schema of a configuration file. Made once.
 pub fn schema() -> &'static Value {
-    static SCHEMA: LazyLock<Value> = LazyLock::new(|| {
-        SchemaSettings::draft2020_12()
-            .with_transform(RecursiveTransform(simplify))
-            .into_generator()
-            .into_root_schema_for::<wire::File>()
-            .to_value()
-    });
+    static SCHEMA: LazyLock<Value> = LazyLock::new(schema_of::<wire::File>);
     &SCHEMA
+}
+
+/// The schema of a file that is read into such wire types.
+pub(super) fn schema_of<W: JsonSchema>() -> Value {
+    SchemaSettings::draft2020_12()
+        .with_transform(RecursiveTransform(simplify))
+        .into_generator()
+        .into_root_schema_for::<W>()
+        .to_value()
 }
 
 /// An option that is not given is left out, never null; bounds stand where schemars names Rust's integer types; and only

@@ -9,6 +9,7 @@ mod filter;
 mod listener;
 mod report;
 mod route;
+pub(super) mod script;
 mod telemetry;
 
 pub(super) use filter::*;

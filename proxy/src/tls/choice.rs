@@ -37,7 +37,11 @@ impl ByName {
     }
 
     /// The first of those for this name whose key the client can verify.
-    pub(super) fn choose(&self, name: Option<&str>, suits: impl Fn(&CertifiedKey) -> bool) -> Option<&Arc<CertifiedKey>> {
+    pub(super) fn choose(
+        &self,
+        name: Option<&str>,
+        suits: impl Fn(&CertifiedKey) -> bool,
+    ) -> Option<&Arc<CertifiedKey>> {
         let named = name.and_then(|name| self.candidates(name)).unwrap_or_default();
         let mut named = named.iter().filter_map(|&index| self.all.get(index));
         named.find(|key| suits(key)).or_else(|| self.all.iter().find(|key| suits(key))).or(self.all.first())

@@ -92,8 +92,10 @@ impl Instance {
 
     fn restore(&mut self, call: &mut Call<'_>, carried: &[u8]) -> Result<Restored, FilterFailure> {
         let handshake = handshake::Owned::new(call.route, call.handshake);
+        let services = Arc::clone(&self.context.services);
+        let carried = services.surroundings.carried(call.handshake.session, carried);
         let restored = self.call(call, "restore", |exports, store, slot| match &exports.state {
-            Some(state) => handshake.with(|handshake| state.call_restore(store, slot, handshake, carried)),
+            Some(state) => handshake.with(|handshake| state.call_restore(store, slot, handshake, &carried)),
             None => Ok(Err("this version has no restore".to_owned())),
         });
         match restored {

@@ -11,14 +11,13 @@ use super::cache::sha256;
 use super::context::Context;
 use super::error::{LoadError, LoadProblem};
 use super::instance::Instance;
-use super::live::{Live, StartError};
+use super::live::{HearsClose, Live, StartError};
 use super::machine::Isolated;
 use super::program::Program;
 use super::stats::FilterStats;
 use super::ticker::Ticker;
 use crate::dataplane::chain::{Filter, Subscription};
 use crate::dataplane::route::Isolation;
-use crate::time::Instant;
 
 /// A filter that can serve: compiled, checked, its config accepted. Shared by workers.
 pub struct LoadedFilter {
@@ -44,6 +43,7 @@ pub(super) struct Version {
     pub(super) generation: u32,
     pub(super) program: Arc<Program>,
     pub(super) subscription: Subscription,
+    hears_close: HearsClose,
     sha256: Box<str>,
 }
 
@@ -130,6 +130,11 @@ impl LoadedFilter {
         self.seats().version.subscription
     }
 
+    /// Whether it subscribed to the end of sessions: the data path tells that to every filter, and need not ask.
+    pub fn hears_close(&self) -> bool {
+        self.seats().version.hears_close == HearsClose::Yes
+    }
+
     /// A worker's own instance, to be made and used on its thread. Costs some ten microseconds and what `configure` takes.
     pub fn instantiate(&self) -> Result<Box<dyn Filter>, LoadError> {
         let _making = lock(&self.making);
@@ -139,7 +144,8 @@ impl LoadedFilter {
         let (sender, next) = sync_channel(1);
         let updates = Updates { next, taken: Arc::clone(&taken) };
         let (context, beat) = (Arc::clone(&self.context), self.ticker.beat());
-        let instance = Instance::start(version, context, Arc::clone(&stats), beat, updates, Instant::now())
+        let now = context.services.surroundings.now();
+        let instance = Instance::start(version, context, Arc::clone(&stats), beat, updates, now)
             .map_err(|error| LoadError { filter: self.context.name.clone(), problem: error.into() })?;
         self.seats().workers.push(Seat { stats, taken, next: sender });
         Ok(Box::new(instance))
@@ -208,9 +214,10 @@ impl LoadedFilter {
 }
 
 impl Seats {
-    /// Workers that have not taken up the current version.
+    /// Workers that have not taken up the current version, and are still there to do so.
     fn behind(&self) -> usize {
-        self.workers.iter().filter(|seat| seat.taken.load(Acquire) != self.version.generation).count()
+        let is_behind = |seat: &&Seat| seat.taken.load(Acquire) != self.version.generation;
+        self.workers.iter().filter(|seat| Arc::strong_count(&seat.taken) > 1).filter(is_behind).count()
     }
 }
 
@@ -231,7 +238,13 @@ pub(super) struct Compiled {
 
 impl Compiled {
     fn into_version(self, generation: u32, trial: &Live) -> Version {
-        Version { generation, program: self.program, subscription: trial.subscription, sha256: self.sha256 }
+        Version {
+            generation,
+            program: self.program,
+            subscription: trial.subscription,
+            hears_close: trial.hears_close,
+            sha256: self.sha256,
+        }
     }
 }
 
@@ -241,7 +254,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 fn trial(context: &Arc<Context>, program: &Program, ticker: &Arc<Ticker>) -> Result<Live, LoadProblem> {
-    Ok(Live::start(program, context, &Arc::default(), &ticker.beat(), Instant::now())?)
+    let now = context.services.surroundings.now();
+    Ok(Live::start(program, context, &Arc::default(), &ticker.beat(), now)?)
 }
 
 impl From<StartError> for LoadProblem {

@@ -30,6 +30,16 @@ impl Program {
         Ok(Self { linked, filter, state })
     }
 
+    pub(super) fn imports(&self) -> Vec<String> {
+        let ty = self.linked.component().component_type();
+        ty.imports(self.engine()).map(|(name, _)| name.to_owned()).collect()
+    }
+
+    pub(super) fn exports(&self) -> Vec<String> {
+        let ty = self.linked.component().component_type();
+        ty.exports(self.engine()).map(|(name, _)| name.to_owned()).collect()
+    }
+
     pub(super) fn engine(&self) -> &Engine {
         self.linked.engine()
     }

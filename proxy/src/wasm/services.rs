@@ -18,16 +18,18 @@ pub(super) use self::breakers::{Breakers, SharedBreaker};
 pub(super) use self::counts::{Count, Counts};
 pub(super) use self::limiters::Limiters;
 pub(super) use self::store::Store;
+use super::surroundings::Surroundings;
 use crate::time::Instant;
 
 /// The shared state of all filters of the process.
-#[derive(Default)]
 pub struct Services {
+    surroundings: Arc<dyn Surroundings>,
     filters: Mutex<HashMap<Box<str>, Weak<FilterServices>>>,
 }
 
 /// The shared state of the filters of one name.
 pub(super) struct FilterServices {
+    pub(super) surroundings: Arc<dyn Surroundings>,
     pub(super) limiters: Limiters,
     pub(super) breakers: Breakers,
     pub(super) store: Store,
@@ -46,6 +48,10 @@ pub struct CountView {
 }
 
 impl Services {
+    pub(super) fn within(surroundings: Arc<dyn Surroundings>) -> Self {
+        Self { surroundings, filters: Mutex::default() }
+    }
+
     /// Every circuit breaker, by filter and name.
     pub fn breakers(&self, now: Instant) -> Vec<BreakerView> {
         let mut views: Vec<BreakerView> =
@@ -77,6 +83,7 @@ impl Services {
             return services;
         }
         let services = Arc::new(FilterServices {
+            surroundings: Arc::clone(&self.surroundings),
             limiters: Limiters::new(filter),
             breakers: Breakers::new(filter),
             store: Store::new(table_entries_max),

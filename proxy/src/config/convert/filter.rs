@@ -36,21 +36,9 @@ impl Convert<'_> {
                     (name.into(), file)
                 })
                 .collect(),
-            on_failure: match filter.on_failure {
-                wire::OnFailure::Deny => FailurePolicy::Deny,
-                wire::OnFailure::Allow => FailurePolicy::Allow,
-            },
-            isolation: match filter.isolation {
-                wire::Isolation::Shared => Isolation::Shared,
-                wire::Isolation::Session => Isolation::Session,
-            },
-            limits: FilterLimits {
-                memory_bytes_max: filter.limits.memory.0,
-                deadline: filter.limits.deadline.0,
-                host_calls_max: filter.limits.host_calls,
-                table_entries_max: filter.limits.table_entries as usize,
-                instances_max: filter.limits.instances as usize,
-            },
+            on_failure: filter.on_failure.into(),
+            isolation: filter.isolation.into(),
+            limits: filter.limits.into(),
         }
     }
 
@@ -79,6 +67,36 @@ impl Convert<'_> {
                 }
                 FilterSource::Shipped("".into())
             }
+        }
+    }
+}
+
+impl From<wire::OnFailure> for FailurePolicy {
+    fn from(policy: wire::OnFailure) -> Self {
+        match policy {
+            wire::OnFailure::Deny => Self::Deny,
+            wire::OnFailure::Allow => Self::Allow,
+        }
+    }
+}
+
+impl From<wire::Isolation> for Isolation {
+    fn from(isolation: wire::Isolation) -> Self {
+        match isolation {
+            wire::Isolation::Shared => Self::Shared,
+            wire::Isolation::Session => Self::Session,
+        }
+    }
+}
+
+impl From<wire::FilterLimits> for FilterLimits {
+    fn from(limits: wire::FilterLimits) -> Self {
+        Self {
+            memory_bytes_max: limits.memory.0,
+            deadline: limits.deadline.0,
+            host_calls_max: limits.host_calls,
+            table_entries_max: limits.table_entries as usize,
+            instances_max: limits.instances as usize,
         }
     }
 }

@@ -1,7 +1,5 @@
 //! The log, the clock, chance, counters, files.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use crate::wasm::abi::host::{Host, Level};
 use crate::wasm::services::log::{self, Admitted};
 use crate::wasm::state::State;
@@ -31,13 +29,12 @@ impl Host for State {
 
     fn unix_ms(&mut self) -> wasmtime::Result<u64> {
         self.host_call()?;
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Ok(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+        Ok(self.context.services.surroundings.unix_ms())
     }
 
     fn random(&mut self) -> wasmtime::Result<u64> {
         self.host_call()?;
-        Ok(rand::random())
+        Ok(self.context.services.surroundings.random())
     }
 
     fn count(&mut self, name: String, by: u64) -> wasmtime::Result<()> {

@@ -1,0 +1,8 @@
+//! The languages that `belay filter build` knows, each in a file of its own. A folder is of the first that it is told by.
+
+mod rust;
+
+use super::recipe::Recipe;
+
+/// In the order in which a folder is asked: those that share a manifest with another stand before it.
+pub(super) const ALL: &[&Recipe] = &[&rust::RECIPE];
