@@ -13,6 +13,8 @@ mod failures;
 mod isolation;
 #[path = "wasm_filters/loading.rs"]
 mod loading;
+#[path = "wasm_filters/recycling.rs"]
+mod recycling;
 #[path = "wasm_filters/reload.rs"]
 mod reload;
 #[path = "wasm_filters/services.rs"]

@@ -39,7 +39,7 @@ const PLAIN: usize = 6;
 
 /// What is told of filters. The first few have labels or values of their own kind; from [`PLAIN`] on they stand in the order
 /// of [`plain`].
-pub(super) static FAMILIES: [Family; PLAIN + 13] = [
+pub(super) static FAMILIES: [Family; PLAIN + 14] = [
     Family::counter("belay_filter_verdicts_total", &["filter", "verdict"], "Answers to messages."),
     Family::gauge("belay_breaker_state", &["filter", "breaker"], "A circuit breaker: 0 closed, 1 half open, 2 open."),
     Family::counter("belay_filter_custom_total", &["filter", "name"], "What filters count by themselves."),
@@ -54,6 +54,7 @@ pub(super) static FAMILIES: [Family; PLAIN + 13] = [
     Family::counter("belay_filter_deadlines_total", FILTER, "Calls that were stopped at their deadline."),
     Family::counter("belay_filter_misuses_total", FILTER, "Calls whose answer or requests are not allowed."),
     Family::counter("belay_filter_restarts_total", FILTER, "Instances made in place of failed ones."),
+    Family::counter("belay_filter_recycled_total", FILTER, "Instances made in place of those that had grown too far."),
     Family::counter(
         "belay_filter_instances_refused_total",
         FILTER,
@@ -75,6 +76,7 @@ fn plain(stats: &FilterStats) -> [u64; FAMILIES.len() - PLAIN] {
         &stats.deadlines,
         &stats.misuses,
         &stats.restarts,
+        &stats.recycled,
         &stats.instances_refused,
         &stats.states_carried,
         &stats.states_lost,

@@ -239,6 +239,8 @@ pub enum Isolation {
 pub struct FilterLimits {
     /// Linear memory. Default 16 MiB.
     pub memory_bytes_max: usize,
+    /// An instance that has grown beyond this is replaced by a fresh one, its state carried over. Default: never.
+    pub recycle_bytes: Option<usize>,
     /// One event. Default 10 ms.
     pub deadline: Duration,
     /// Calls to the host in one event. Default 1,000.
@@ -308,6 +310,7 @@ impl Default for FilterLimits {
     fn default() -> Self {
         Self {
             memory_bytes_max: 16 * 1024 * 1024,
+            recycle_bytes: None,
             deadline: Duration::from_millis(10),
             host_calls_max: 1_000,
             table_entries_max: 100_000,

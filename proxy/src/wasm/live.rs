@@ -31,6 +31,8 @@ pub(super) struct Live {
     pub(super) generation: u32,
     pub(super) subscription: Subscription,
     pub(super) hears_close: HearsClose,
+    /// Linear memory, once it was configured.
+    first_memory_bytes: usize,
     stats: Arc<FilterStats>,
 }
 
@@ -104,8 +106,10 @@ impl Live {
             return Err(StartError::Failed(format!("configure: {what}").into()));
         }
         let hears_close = if asked.events.contains(types::Events::CLOSE) { HearsClose::Yes } else { HearsClose::No };
+        let first_memory_bytes = store.data().memory.bytes();
         Ok(Self {
             store,
+            first_memory_bytes,
             exports,
             slots: Slots::default(),
             generation: next_generation(),
@@ -139,6 +143,12 @@ impl Live {
     pub(super) fn count_in(&mut self, stats: &Arc<FilterStats>) {
         self.store.data_mut().count_in(stats);
         self.stats = Arc::clone(stats);
+    }
+
+    /// Whether a fresh instance should take its place (`limits.recycle`). Never before it has doubled: one that needs that much
+    /// from the start would be replaced at every event.
+    pub(super) fn is_worn(&self, recycle_bytes: Option<usize>) -> bool {
+        recycle_bytes.is_some_and(|bytes| self.store.data().memory.bytes() > bytes.max(self.first_memory_bytes * 2))
     }
 
     /// What it keeps of a session, for its successor. It is of no more use after an error.

@@ -31,6 +31,8 @@ pub struct FilterStats {
     pub throttled: Counter,
     /// Instances made in place of failed ones.
     pub restarts: Counter,
+    /// Instances made in place of those that had grown beyond `limits.recycle`.
+    pub recycled: Counter,
     /// Events of sessions that could have no instance of their own, as there were too many.
     pub instances_refused: Counter,
     /// Sessions whose state was taken in by a newer version.
@@ -99,7 +101,7 @@ impl FilterStats {
         }
     }
 
-    fn plain(&self) -> [&Counter; 17] {
+    fn plain(&self) -> [&Counter; 18] {
         [
             &self.calls,
             &self.accepted,
@@ -111,6 +113,7 @@ impl FilterStats {
             &self.misuses,
             &self.throttled,
             &self.restarts,
+            &self.recycled,
             &self.instances_refused,
             &self.states_carried,
             &self.states_lost,

@@ -24,6 +24,7 @@ impl Convert<'_> {
         }
         let source = self.source(&filter, path);
         let files = path.key("files");
+        self.check_recycle(&filter.limits, &path.key("limits"));
         FilterSpec {
             name: name.into(),
             source,
@@ -39,6 +40,14 @@ impl Convert<'_> {
             on_failure: filter.on_failure.into(),
             isolation: filter.isolation.into(),
             limits: filter.limits.into(),
+        }
+    }
+
+    /// What is to be replaced must still live.
+    fn check_recycle(&mut self, limits: &wire::FilterLimits, path: &Path) {
+        if limits.recycle.is_some_and(|recycle| recycle.0 >= limits.memory.0) {
+            let help = "an instance that reaches 'memory' fails; it is to be replaced well before".to_owned();
+            self.note(&path.key("recycle"), "must be less than 'memory'".to_owned(), Some(help));
         }
     }
 
@@ -93,6 +102,7 @@ impl From<wire::FilterLimits> for FilterLimits {
     fn from(limits: wire::FilterLimits) -> Self {
         Self {
             memory_bytes_max: limits.memory.0,
+            recycle_bytes: limits.recycle.map(|size| size.0),
             deadline: limits.deadline.0,
             host_calls_max: limits.host_calls,
             table_entries_max: limits.table_entries as usize,

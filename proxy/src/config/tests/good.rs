@@ -112,6 +112,7 @@ fn every_option_arrives() {
     assert_eq!(mask.source, FilterSource::File(folder.join("../mask.wasm")));
     assert_eq!((mask.on_failure, auth.on_failure), (FailurePolicy::Allow, FailurePolicy::Deny));
     assert_eq!((mask.limits.memory_bytes_max, mask.limits.table_entries_max), (32 << 20, 1_000));
+    assert_eq!((mask.limits.recycle_bytes, auth.limits.recycle_bytes), (Some(24 << 20), None));
     assert_eq!((mask.isolation, auth.isolation), (Isolation::Session, Isolation::Shared));
     assert_eq!((mask.limits.instances_max, auth.limits.instances_max), (500, 1_000));
 }

@@ -66,6 +66,11 @@ pub(in crate::config) struct FilterLimits {
     ///
     /// Raise it for filters written in JavaScript or Python, whose runtimes need more.
     pub(in crate::config) memory: Size,
+    /// An instance that has grown beyond this, and to twice what it had at first, is replaced by a fresh one between two events.
+    ///
+    /// For filters whose runtime loses memory as it goes, such as Python's: well above what the filter begins with, well below
+    /// `memory`. What it keeps of sessions goes over by its `snapshot` and `restore`, or `on-reopen` begins anew.
+    pub(in crate::config) recycle: Option<Size>,
     /// The longest for one event. It keeps the other sessions of its worker waiting.
     ///
     /// Raise it with care, for filters that compute much, such as signatures by RSA.
@@ -90,6 +95,7 @@ impl Default for FilterLimits {
         let limits = validated::FilterLimits::default();
         Self {
             memory: Size(limits.memory_bytes_max),
+            recycle: limits.recycle_bytes.map(Size),
             deadline: Time(limits.deadline),
             host_calls: limits.host_calls_max,
             table_entries: count(limits.table_entries_max),

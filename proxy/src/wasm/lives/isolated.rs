@@ -97,9 +97,16 @@ impl Seat {
     /// The session is heard of again.
     fn refresh(&mut self, site: &Site<'_>) -> Result<Opened, OpenError> {
         match &mut self.life {
-            Life::Running(_) if self.version == site.version.generation => Ok(Opened::Before),
-            // Running => Running, in a newer version
+            Life::Running(live)
+                if self.version == site.version.generation && !live.is_worn(site.context.limits.recycle_bytes) =>
+            {
+                Ok(Opened::Before)
+            }
+            // Running => Running, in a newer version or a fresh instance
             Life::Running(live) => {
+                if self.version == site.version.generation {
+                    site.stats.recycled.add(1);
+                }
                 let carried = live.snapshot(0, site).unwrap_or_else(|cause| {
                     site.stats.states_lost.add(1);
                     tracing::debug!(filter = &*site.context.name, %cause, "a session's state was not carried over");

@@ -1,6 +1,7 @@
 //! One instance for all sessions of a worker.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::{Life, OpenError, Opened, Settled, Site};
 use crate::dataplane::chain::Handle;
@@ -11,21 +12,38 @@ use crate::wasm::moving::Moving;
 use crate::wasm::stats::FilterStats;
 use crate::wasm::throttle::Throttle;
 
+/// After a failure to replace an instance that has grown too far.
+const RECYCLE_PAUSE: Duration = Duration::from_secs(1);
+
 /// See the module.
 pub(in crate::wasm) struct Shared {
     life: Life,
     throttle: Throttle,
     moving: Moving,
+    /// Not before this time is an instance that has grown too far replaced: the last attempt failed.
+    recycle_from: Instant,
 }
 
 impl Shared {
     pub(in crate::wasm) fn new(live: Live) -> Self {
-        Self { life: Life::Running(Box::new(live)), throttle: Throttle::default(), moving: Moving::default() }
+        Self {
+            life: Life::Running(Box::new(live)),
+            throttle: Throttle::default(),
+            moving: Moving::default(),
+            recycle_from: Instant::ZERO,
+        }
     }
 
     pub(super) fn open(&mut self, handle: &mut Handle, site: &Site<'_>) -> Result<Opened, OpenError> {
         if let Life::Failed { next } = self.life {
             self.restart(next, site)?;
+        }
+        // So that one that was recycled goes soon: nobody else asks for what it still has.
+        if self.moving.settled() == Settled::NotYet {
+            self.moving.turn(site);
+        }
+        if matches!(&self.life, Life::Running(live) if live.is_worn(site.context.limits.recycle_bytes)) {
+            self.recycle(site);
         }
         let Life::Running(live) = &mut self.life else { return Err(OpenError::Throttled(Default::default())) };
         if handle.generation == live.generation {
@@ -35,6 +53,28 @@ impl Shared {
         *handle = Handle { generation: live.generation, slot: live.slots.take() };
         site.stats.sessions.add(1);
         Ok(Opened::Anew { carried })
+    }
+
+    // Running => Running, in a fresh instance of the same version
+    #[cold]
+    fn recycle(&mut self, site: &Site<'_>) {
+        if self.moving.settled() == Settled::NotYet || site.now < self.recycle_from {
+            return;
+        }
+        match Live::start(&site.version.program, site.context, site.stats, site.beat, site.now) {
+            Ok(fresh) => {
+                site.stats.recycled.add(1);
+                if let Life::Running(worn) = std::mem::replace(&mut self.life, Life::Running(Box::new(fresh))) {
+                    self.moving.retire(worn);
+                }
+            }
+            // The worn one still serves.
+            Err(error) => {
+                self.recycle_from = site.now + RECYCLE_PAUSE;
+                let (filter, cause) = (&*site.context.name, error.cause());
+                tracing::warn!(filter, %cause, "an instance that has grown beyond limits.recycle cannot be replaced yet");
+            }
+        }
     }
 
     // Failed => (Running | Failed)
