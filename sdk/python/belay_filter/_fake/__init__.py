@@ -1,0 +1,1 @@
+"""The host of tests: `belay_filter.testing` sets it up."""
