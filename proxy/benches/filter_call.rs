@@ -7,6 +7,7 @@ mod guest;
 use std::error::Error;
 use std::time::Instant as Clock;
 
+use belay::dataplane::callout::CalloutPolicy;
 use belay::dataplane::chain::{Call, Facts, Filter, Handle, Verdict};
 use belay::dataplane::handshake::Handshake;
 use belay::dataplane::message::{Direction, MessageKind};
@@ -74,6 +75,7 @@ fn spec(name: &str) -> FilterSpec {
         on_failure: FailurePolicy::Deny,
         isolation: Isolation::Shared,
         limits: FilterLimits::default(),
+        callouts: CalloutPolicy::default(),
     }
 }
 

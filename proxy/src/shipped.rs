@@ -2,7 +2,8 @@
 //! their sources, so that building Belay needs no compiler for wasm.
 
 /// By name, in order.
-const SHIPPED: [(&str, &[u8]); 3] = [
+const SHIPPED: [(&str, &[u8]); 4] = [
+    ("auth-http", include_bytes!("../../filters/auth-http/auth-http.wasm")),
     ("auth-jwt", include_bytes!("../../filters/auth-jwt/auth-jwt.wasm")),
     ("circuit-breaker", include_bytes!("../../filters/circuit-breaker/circuit-breaker.wasm")),
     ("rate-limit", include_bytes!("../../filters/rate-limit/rate-limit.wasm")),

@@ -62,6 +62,7 @@ pub use self::stats::{CALL_NANOS, FilterStats, VERDICTS};
 use self::surroundings::OfTheMachine;
 pub use self::surroundings::Surroundings;
 use self::ticker::Ticker;
+use crate::dataplane::callout::Terms;
 use crate::dataplane::route::FilterSpec;
 
 /// Loads filters. One serves the process.
@@ -133,6 +134,7 @@ impl Host {
             isolation: spec.isolation,
             places: lives::Places::new(spec.limits.instances_max),
             files: services::files::Files::new(&spec.name, &spec.files),
+            terms: Terms::new(&spec.name, spec.callouts.clone()),
             services: self.services.of(&spec.name, spec.limits.table_entries_max),
         };
         LoadedFilter::new(context, component, &self.ticker).map(Arc::new)

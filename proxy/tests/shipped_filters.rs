@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use belay::dataplane::callout::CalloutPolicy;
 use belay::dataplane::chain::{Admission, Call, Facts, Filter, Handle, Reaction, Refusal, UpstreamEvent, Verdict};
 use belay::dataplane::handshake::Handshake;
 use belay::dataplane::message::{CloseReason, Direction, MessageKind};
@@ -32,6 +33,7 @@ fn filter(host: &Host, name: &str, config: Value) -> Box<dyn Filter> {
         isolation: Isolation::Shared,
         // A machine that runs every test at once takes longer than one that serves.
         limits: FilterLimits { deadline: Duration::from_millis(500), ..FilterLimits::default() },
+        callouts: CalloutPolicy::default(),
     };
     host.load(&spec, belay::shipped::component(name).unwrap()).unwrap().instantiate().unwrap()
 }

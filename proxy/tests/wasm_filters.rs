@@ -24,6 +24,7 @@ mod shipped;
 
 use std::time::Duration;
 
+use belay::dataplane::callout::CalloutPolicy;
 use belay::dataplane::chain::{
     Admission, Call, Facts, Filter, FilterFailure, Handle, Interest, Reaction, Renewal, Subscription, UpstreamEvent,
     Verdict,
@@ -46,6 +47,7 @@ fn spec() -> FilterSpec {
         on_failure: FailurePolicy::Deny,
         isolation: Isolation::Shared,
         limits: FilterLimits { deadline: Duration::from_millis(20), ..FilterLimits::default() },
+        callouts: CalloutPolicy::default(),
     }
 }
 

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use super::metrics::{Family, Part, Sample, Source};
+use crate::dataplane::callout::{CALLOUT_NANOS, CalloutCounts, OUTCOMES};
+use crate::dataplane::ledger::Counter;
 use crate::time::Instant;
 use crate::wasm::{BreakerState, CALL_NANOS, FilterStats, FilterView, Host, LoadedFilter, VERDICTS};
 
@@ -11,6 +13,7 @@ pub fn source(host: Arc<Host>, filters: Vec<Arc<LoadedFilter>>) -> Source {
     Box::new(move || {
         let mut samples: Vec<Sample> =
             filters.iter().flat_map(|filter| samples_of(filter.name(), &filter.stats(), &filter.view())).collect();
+        samples.extend(filters.iter().flat_map(|filter| callouts_of(filter.name(), filter.callouts())));
         let services = host.services();
         samples.extend(services.breakers(Instant::now()).iter().map(|breaker| {
             let state = match breaker.state {
@@ -35,7 +38,10 @@ const CUSTOM: usize = 2;
 const TIMES: usize = 3;
 const GENERATION: usize = 4;
 const RELOADS: usize = 5;
-const PLAIN: usize = 6;
+const CALLOUTS: usize = 6;
+const CALLOUT_TIMES: usize = 7;
+const CALLOUTS_IN_FLIGHT: usize = 8;
+const PLAIN: usize = 9;
 
 /// What is told of filters. The first few have labels or values of their own kind; from [`PLAIN`] on they stand in the order
 /// of [`plain`].
@@ -46,6 +52,9 @@ pub(super) static FAMILIES: [Family; PLAIN + 14] = [
     Family::histogram("belay_filter_call_seconds", &["filter", "le"], "Times of calls, of one call in 64."),
     Family::gauge("belay_filter_generation", FILTER, "The version that serves: 1 at start, one more with each reload."),
     Family::counter("belay_filter_reloads_total", &["filter", "outcome"], "Reloads: accepted, or refused."),
+    Family::counter("belay_filter_callouts_total", &["filter", "outcome"], "What the filter asked of HTTP services."),
+    Family::histogram("belay_filter_callout_seconds", &["filter", "le"], "Times of callouts that were sent."),
+    Family::gauge("belay_filter_callouts_in_flight", FILTER, "Callouts that are under way."),
     Family::counter("belay_filter_calls_total", FILTER, "Calls made into the filter."),
     Family::counter("belay_filter_handshakes_accepted_total", FILTER, "Handshakes that it let in."),
     Family::counter("belay_filter_handshakes_refused_total", FILTER, "Handshakes that it refused."),
@@ -92,7 +101,8 @@ fn samples_of(filter: &str, stats: &FilterStats, view: &FilterView) -> Vec<Sampl
         .zip(&stats.verdicts)
         .map(|(verdict, count)| FAMILIES[VERDICT].sample(&[filter, verdict], count.value() as f64))
         .collect();
-    samples.extend(times_of(filter, stats));
+    let times = stats.timed_calls.iter().map(Counter::value);
+    samples.extend(histogram(&FAMILIES[TIMES], filter, &CALL_NANOS, times, stats.timed_nanos.value()));
     samples.push(FAMILIES[GENERATION].sample(&[filter], f64::from(view.generation)));
     samples.extend(
         [("accepted", view.reloads.accepted), ("refused", view.reloads.refused)]
@@ -104,17 +114,33 @@ fn samples_of(filter: &str, stats: &FilterStats, view: &FilterView) -> Vec<Sampl
 }
 
 /// Bounds in seconds; each bucket counts what those before it count, too.
-fn times_of(filter: &str, stats: &FilterStats) -> Vec<Sample> {
-    let bounds = CALL_NANOS.iter().map(|&nanos| (nanos as f64 / 1e9).to_string()).chain(["+Inf".to_owned()]);
-    let mut count = 0;
+fn histogram(
+    family: &'static Family,
+    filter: &str,
+    bounds: &[u64],
+    counts: impl Iterator<Item = u64>,
+    nanos: u64,
+) -> Vec<Sample> {
+    let bounds = bounds.iter().map(|&nanos| (nanos as f64 / 1e9).to_string()).chain(["+Inf".to_owned()]);
+    let mut sum = 0;
     let mut samples: Vec<Sample> = bounds
-        .zip(&stats.timed_calls)
-        .map(|(bound, calls)| {
-            count += calls.value();
-            FAMILIES[TIMES].part(Part::Bucket, &[filter, &bound], count as f64)
+        .zip(counts)
+        .map(|(bound, count)| {
+            sum += count;
+            family.part(Part::Bucket, &[filter, &bound], sum as f64)
         })
         .collect();
-    samples.push(FAMILIES[TIMES].part(Part::Sum, &[filter], stats.timed_nanos.value() as f64 / 1e9));
-    samples.push(FAMILIES[TIMES].part(Part::Count, &[filter], count as f64));
+    samples.push(family.part(Part::Sum, &[filter], nanos as f64 / 1e9));
+    samples.push(family.part(Part::Count, &[filter], sum as f64));
+    samples
+}
+
+fn callouts_of(filter: &str, counts: &CalloutCounts) -> Vec<Sample> {
+    let outcomes = OUTCOMES.iter().zip(counts.outcomes());
+    let mut samples: Vec<Sample> =
+        outcomes.map(|(outcome, count)| FAMILIES[CALLOUTS].sample(&[filter, outcome], count as f64)).collect();
+    let times = counts.times().into_iter();
+    samples.extend(histogram(&FAMILIES[CALLOUT_TIMES], filter, &CALLOUT_NANOS, times, counts.nanos()));
+    samples.push(FAMILIES[CALLOUTS_IN_FLIGHT].sample(&[filter], counts.in_flight() as f64));
     samples
 }

@@ -1,4 +1,24 @@
-//! What a filter asks of an HTTP service in place of an answer, and what it is told of it.
+//! What a filter asks of an HTTP service in place of an answer: what it may ask, how that is asked, and what it is told. Who
+//! waits for the answer, and what waits behind them, is the session's and the guest's.
+
+mod caller;
+mod dial;
+mod origin;
+mod terms;
+
+#[cfg(test)]
+mod tests;
+
+pub use caller::{Asking, Caller};
+pub use origin::{BadOrigin, Origin};
+pub use terms::{CALLOUT_NANOS, CalloutCounts, CalloutPolicy, OUTCOMES, Terms};
+
+/// Answers to one event. A filter that still asks is told that it is busy, and one that asks even then has failed.
+pub const ANSWERS_AN_EVENT_MAX: u8 = 4;
+/// Headers of a request.
+pub const REQUEST_HEADERS_MAX: usize = 64;
+/// Bytes of a request's body.
+pub const REQUEST_BODY_BYTES_MAX: usize = 1024 * 1024;
 
 /// A request as a filter wrote it. Nothing in it has been checked.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]

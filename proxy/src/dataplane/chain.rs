@@ -1,12 +1,15 @@
 //! The seam that filters meet the data path at: what is said to a filter, and what it may answer. The order of filters,
 //! and what their verdicts mean to a message, is [`Chain`]'s; how a filter is run is the implementor's.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+mod ask;
 mod run;
+pub use ask::{Entry, Parked, Question};
 pub use run::{Chain, Memory, Passage, SharedFilter, Subject};
 
-use super::callout::{Answer, Request};
+use super::callout::{Answer, Request, Terms};
 use super::handshake::Handshake;
 use super::message::{CloseReason, Direction, Message, MessageKind};
 use crate::time::Instant;
@@ -21,6 +24,11 @@ pub trait Filter {
 
     /// What it wants to hear. Changes only with [`Filter::renew`].
     fn subscription(&self) -> Subscription;
+
+    /// On what terms it makes callouts. None: it may make none.
+    fn callouts(&self) -> Option<&Arc<Terms>> {
+        None
+    }
 
     /// Takes up a newer version of itself if there is one, or goes on with what that left to do, for a bounded time. Between
     /// events only; to be called again after some of these until there is no more.
@@ -236,7 +244,7 @@ pub enum Admission {
 /// What a client that is not let in is told.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Refusal {
-    /// 400 to 599.
+    /// 300 to 599.
     pub status: u16,
     /// Besides Content-Length and what else is the server's.
     pub headers: Vec<(Box<str>, Box<str>)>,

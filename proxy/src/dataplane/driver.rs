@@ -3,6 +3,8 @@
 //! nothing else: bytes are read into the worker's buffer and written out of pooled queues. What the bytes mean is the
 //! session's.
 
+mod errands;
+
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -13,6 +15,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tracing::debug;
 
+use self::errands::Errands;
 use super::listener::ConnectionSlot;
 use super::session::{DialFailure, Ending, Session, UpstreamWish};
 use super::upstream::{Attempt, Connection, DialError, Dialled};
@@ -26,6 +29,8 @@ pub struct Driver {
     session: Session,
     client: TcpStream,
     upstream: Upstream,
+    /// What its filters ask.
+    errands: Errands,
     /// What came with the ends of the two handshakes.
     early: Option<Box<Early>>,
     /// When the worker's wheel is to wake this task.
@@ -74,6 +79,7 @@ impl Driver {
             session,
             client,
             upstream: Upstream::Open(upstream),
+            errands: Errands::default(),
             early: is_early.then(|| Box::new(early)),
             armed: Instant::NEVER,
             _slot: slot,
@@ -85,6 +91,7 @@ impl Driver {
         let now = Instant::now();
         let steps = [
             self.obey(now, key),
+            self.run_errands(cx, now),
             self.dial(cx, now, key),
             self.read_client(cx, now),
             self.read_upstream(cx, now),
@@ -104,6 +111,26 @@ impl Driver {
             Command::Shutdown(reason) => self.session.handle_shutdown(context, reason),
         });
         Progress::Made
+    }
+
+    /// Hands over what was answered, and asks what is to be asked: that is looked at in the next round.
+    fn run_errands(&mut self, cx: &mut TaskContext<'_>, now: Instant) -> Progress {
+        let mut progress = Progress::None;
+        while let Some((errand, answer)) = self.errands.poll(cx) {
+            self.worker.with_context(now, |context| self.session.handle_answer(context, errand, &answer));
+            progress = Progress::Made;
+        }
+        if self.session.has_behind() {
+            self.worker.with_context(now, |context| self.session.handle_behind(context));
+            progress = Progress::Made;
+        }
+        self.errands.retain(|errand| self.session.awaits(errand));
+        while let Some((errand, question, trace)) = self.session.next_question() {
+            let asking = self.worker.caller.ask(&question.request, question.terms.as_ref(), trace);
+            self.errands.start(errand, asking);
+            progress = Progress::Made;
+        }
+        progress
     }
 
     fn meet_deadlines(&mut self, now: Instant) -> Progress {
@@ -219,7 +246,7 @@ impl Driver {
         progress
     }
 
-    fn grant_upstream_wish(&mut self, now: Instant, key: SessionKey, steps: [Progress; 7]) -> Progress {
+    fn grant_upstream_wish(&mut self, now: Instant, key: SessionKey, steps: [Progress; 8]) -> Progress {
         match (self.session.upstream_wish(), &self.upstream) {
             (UpstreamWish::Dial, _) => {
                 self.say_farewell();

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::callout::CalloutPolicy;
 use super::codec::Framing;
 use super::heartbeat::HeartbeatPolicy;
 use super::hold::HoldPolicy;
@@ -203,6 +204,8 @@ pub struct FilterSpec {
     pub isolation: Isolation,
     /// What it may use.
     pub limits: FilterLimits,
+    /// What it may ask of HTTP services.
+    pub callouts: CalloutPolicy,
 }
 
 /// Where a filter's component comes from.

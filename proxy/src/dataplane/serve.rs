@@ -100,6 +100,7 @@ async fn forward_plain(
         let mut guest = Guest::new(worker, route, handshake, None);
         guest
             .ask_filters()
+            .await
             .map_err(refusal)
             .inspect_err(|_| span.refused())
             .inspect_err(|_| worker.counters.handshakes_refused.add(1))?;
@@ -140,7 +141,7 @@ async fn open_session(
     span.session(handshake.session);
     handshake.trace = span.context();
     let mut guest = Guest::new(worker, route, handshake, None);
-    guest.ask_filters().inspect_err(|_| span.refused()).map_err(|answer| refused(refusal(answer)))?;
+    guest.ask_filters().await.inspect_err(|_| span.refused()).map_err(|answer| refused(refusal(answer)))?;
     let begun = Instant::now();
     let dialled = guest.dial().await.map_err(|error| no_upstream(&route.route.name, error))?;
     let connecting = Instant::now() - begun;

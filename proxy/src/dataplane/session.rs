@@ -14,6 +14,7 @@ mod probing;
 mod proof;
 mod replay;
 mod timers;
+mod waiting;
 mod wire;
 
 use std::rc::Rc;
@@ -30,6 +31,8 @@ pub use self::outbox::{Budget, Pool};
 use self::proof::Proof;
 use self::replay::Remembered;
 use self::timers::{Timer, Timers};
+pub use self::waiting::Errand;
+use self::waiting::Waiting;
 use super::chain::{Chain, Facts, Handle, UpstreamEvent};
 use super::codec::{Framing, Reader, Role};
 use super::handshake::Handshake;
@@ -58,6 +61,8 @@ struct Core {
     to_client: Outbox,
     to_upstream: Outbox,
     remembered: Option<Box<Remembered>>,
+    /// For answers that filters asked for.
+    waiting: Waiting,
     /// The heartbeats of a protocol that agrees on intervals.
     edge: Option<Box<Edge>>,
     timers: Timers,
@@ -190,6 +195,7 @@ impl Session {
             to_client: Outbox::default(),
             to_upstream: Outbox::default(),
             remembered: None,
+            waiting: Waiting::default(),
             timers: Timers::default(),
             client_heard: cx.now,
             prober: None,
@@ -213,6 +219,9 @@ impl Session {
     /// Bytes came from the client. They are unmasked in place.
     pub fn handle_client_bytes(&mut self, cx: &mut Context<'_>, mut bytes: &mut [u8]) {
         while self.core.hears_client() {
+            if self.core.waiting.has(Direction::ToBackend) {
+                return self.core.waiting.keep(Direction::ToBackend, bytes);
+            }
             match self.client_reader.read(&mut bytes, &self.core.route.route.messages) {
                 Ok(Some(event)) => self.core.on_client_event(cx, event),
                 Ok(None) => {
@@ -229,6 +238,9 @@ impl Session {
     /// Bytes came from the upstream.
     pub fn handle_upstream_bytes(&mut self, cx: &mut Context<'_>, mut bytes: &mut [u8]) {
         while self.core.hears_upstream() {
+            if self.core.waiting.has(Direction::ToClient) {
+                return self.core.waiting.keep(Direction::ToClient, bytes);
+            }
             match self.upstream_reader.read(&mut bytes, &self.core.route.route.messages) {
                 Ok(Some(event)) => self.core.on_upstream_event(cx, event),
                 Ok(None) => {
@@ -270,6 +282,7 @@ impl Session {
     /// A connection to the backend stands, which took `connecting`.
     pub fn handle_connected(&mut self, cx: &mut Context<'_>, connecting: Duration) {
         self.upstream_reader = self.core.route.route.framing.reader(Role::Client);
+        self.core.waiting.forget_behind(Direction::ToClient);
         self.core.on_connected(cx, connecting);
     }
 
@@ -304,7 +317,7 @@ impl Session {
         while let Some(due) = self.core.facts.next_timer().filter(|timer| timer.at <= cx.now) {
             self.core.facts.inner_mut().timers.retain(|timer| *timer != due);
             let reaction = self.core.ask_chain(cx, |chain, subject| chain.on_timer(subject, due.position, due.timer));
-            self.core.react(cx, reaction);
+            self.core.react(cx, due.position, reaction);
         }
     }
 

@@ -33,6 +33,7 @@
 //! }
 //! ```
 
+mod callout;
 mod connect;
 mod context;
 mod filter;
@@ -45,6 +46,7 @@ mod tests;
 use http::HeaderMap;
 use tracing::{Dispatch, Span};
 
+pub use callout::CalloutSpan;
 pub use connect::{Connect, ConnectSpan, SessionAttempt};
 pub use context::{Sampled, TraceContext};
 pub use filter::FilterSpan;

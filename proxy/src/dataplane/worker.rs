@@ -32,6 +32,8 @@ pub struct Worker {
     pub counters: Arc<Counters>,
     /// Passes on plain HTTP requests.
     pub forwarder: super::forward::Forwarder,
+    /// Asks what filters ask.
+    pub caller: super::callout::Caller,
     /// So many sessions may dial at a time.
     pub dialling: Rc<Semaphore>,
     /// Who keeps count of clients.
@@ -95,6 +97,7 @@ impl Worker {
             filters: filters.to_vec(),
             counters,
             forwarder: Default::default(),
+            caller: Default::default(),
             dialling: Rc::new(Semaphore::new(DIALLING_MAX)),
             states,
             budget,

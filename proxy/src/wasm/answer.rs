@@ -50,8 +50,8 @@ pub(super) fn reaction(reaction: wit::Reaction) -> Checked<Reaction> {
 
 /// The answer to a client that is not let in.
 fn refusal(refusal: types::Refusal) -> Checked<Refusal> {
-    if !(400..=599).contains(&refusal.status) {
-        return Err(format!("it refused with status {}; 400 to 599 refuse", refusal.status));
+    if !(300..=599).contains(&refusal.status) {
+        return Err(format!("it refused with status {}; 300 to 599 refuse", refusal.status));
     }
     if refusal.headers.len() > REFUSAL_HEADERS_MAX {
         return Err(format!("it refused with {} headers, more than {REFUSAL_HEADERS_MAX}", refusal.headers.len()));

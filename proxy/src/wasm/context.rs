@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::lives::Places;
 use super::services::FilterServices;
 use super::services::files::Files;
+use crate::dataplane::callout::Terms;
 use crate::dataplane::chain::FilterFailure;
 use crate::dataplane::route::{FailurePolicy, FilterLimits, Isolation};
 
@@ -25,6 +26,8 @@ pub(super) struct Context {
     pub(super) places: Arc<Places>,
     pub(super) files: Files,
     pub(super) services: Arc<FilterServices>,
+    /// Of its callouts.
+    pub(super) terms: Arc<Terms>,
 }
 
 impl Context {

@@ -1,5 +1,7 @@
 //! The data path's seam, spoken to an instance: each event becomes a call, each answer is checked.
 
+use std::sync::Arc;
+
 use super::abi::exports::belay::filter::filter as wit;
 use super::abi::types;
 use super::answer;
@@ -7,7 +9,7 @@ use super::handshake;
 use super::instance::{Closing, Instance};
 use super::program::Exports;
 use super::state::State;
-use crate::dataplane::callout::Answer;
+use crate::dataplane::callout::{Answer, Terms};
 use crate::dataplane::chain::{
     Admission, Call, Filter, FilterFailure, Interest, Reaction, Renewal, Subscription, UpstreamEvent, Verdict,
 };
@@ -24,6 +26,10 @@ impl Filter for Instance {
 
     fn subscription(&self) -> Subscription {
         self.subscription
+    }
+
+    fn callouts(&self) -> Option<&Arc<Terms>> {
+        Some(&self.context.terms)
     }
 
     fn renew(&mut self, now: Instant) -> Renewal {

@@ -16,6 +16,7 @@ use super::machine::Isolated;
 use super::program::Program;
 use super::stats::FilterStats;
 use super::ticker::Ticker;
+use crate::dataplane::callout::CalloutCounts;
 use crate::dataplane::chain::{Filter, Subscription};
 use crate::dataplane::route::Isolation;
 
@@ -114,6 +115,11 @@ impl LoadedFilter {
     /// The name that the YAML gives it.
     pub fn name(&self) -> &str {
         &self.context.name
+    }
+
+    /// What came of its callouts.
+    pub fn callouts(&self) -> &CalloutCounts {
+        &self.context.terms.counts
     }
 
     /// What it asks of the machine if each session has an instance of its own.

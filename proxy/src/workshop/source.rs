@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use crate::dataplane::callout::CalloutPolicy;
 use crate::dataplane::route::{FailurePolicy, FilterLimits, FilterSource, FilterSpec, Isolation};
 
 /// A component's file, as for those that serve.
@@ -46,6 +47,7 @@ pub(super) fn spec(name: &str, config: serde_json::Value) -> FilterSpec {
         on_failure: FailurePolicy::Deny,
         isolation: Isolation::Shared,
         limits: FilterLimits { memory_bytes_max: MEMORY_BYTES_MAX, ..FilterLimits::default() },
+        callouts: CalloutPolicy::default(),
     }
 }
 

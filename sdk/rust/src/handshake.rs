@@ -120,7 +120,7 @@ impl From<Request> for Admission {
 /// The answer to a client that is not let in.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Refusal {
-    /// 400 to 599.
+    /// 300 to 599.
     pub status: u16,
     /// Besides those that the server sets itself.
     pub headers: Vec<Header>,
@@ -129,7 +129,7 @@ pub struct Refusal {
 }
 
 impl Refusal {
-    /// This status (400 to 599) and text.
+    /// This status (300 to 599) and text.
     pub fn new(status: u16, body: impl Into<String>) -> Self {
         Self { status, headers: Vec::new(), body: body.into() }
     }

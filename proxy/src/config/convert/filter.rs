@@ -1,11 +1,14 @@
 //! `filters`.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::Convert;
 use crate::config::path::Path;
 use crate::config::{nearest, shipped_filters, wire};
+use crate::dataplane::callout::{CalloutPolicy, Origin};
 use crate::dataplane::route::{FailurePolicy, FilterLimits, FilterSource, FilterSpec, Isolation};
+use crate::tls::{ClientSettings, ClientTls};
 
 impl Convert<'_> {
     /// In the order of the names, which is the order that routes count in.
@@ -40,6 +43,33 @@ impl Convert<'_> {
             on_failure: filter.on_failure.into(),
             isolation: filter.isolation.into(),
             limits: filter.limits.into(),
+            callouts: self.callouts(filter.callouts, &path.key("callouts")),
+        }
+    }
+
+    fn callouts(&mut self, callouts: wire::Callouts, path: &Path) -> CalloutPolicy {
+        let mut allow = Vec::new();
+        for (index, text) in callouts.allow.iter().enumerate() {
+            match text.parse::<Origin>() {
+                Ok(origin) => allow.push(origin),
+                Err(error) => {
+                    let help = "write scheme, host and port: https://auth.internal:8443".to_owned();
+                    self.note(&path.key("allow").item(index), format!("'{text}' is no origin: {error}"), Some(help));
+                }
+            }
+        }
+        let tls = allow.iter().any(Origin::is_secure).then(|| ClientTls::load(ClientSettings::default()));
+        let tls = tls.and_then(|loaded| {
+            loaded
+                .inspect_err(|error| self.note(&path.key("allow"), format!("https cannot be had: {error}"), None))
+                .ok()
+        });
+        CalloutPolicy {
+            allow,
+            timeout: callouts.timeout.0,
+            body_bytes_max: callouts.body.0,
+            in_flight_max: callouts.in_flight as usize,
+            tls: tls.map(Arc::new),
         }
     }
 

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::count;
 use crate::config::scalar::{Size, Time};
+use crate::dataplane::callout::CalloutPolicy;
 use crate::dataplane::route as validated;
 
 /// A filter: a WASM component that sees each event of the sessions whose route names it.
@@ -33,6 +34,40 @@ pub(in crate::config) struct Filter {
     pub(in crate::config) isolation: Isolation,
     /// What one instance of the filter may use.
     pub(in crate::config) limits: FilterLimits,
+    /// What the filter may ask of HTTP services.
+    pub(in crate::config) callouts: Callouts,
+}
+
+/// What a filter may ask of HTTP services, such as an auth server. What waits for an answer is one message, or one client;
+/// see [Callouts](filters.md#callouts).
+#[derive(Deserialize, Serialize, JsonSchema, Debug)]
+#[serde(default, deny_unknown_fields)]
+pub(in crate::config) struct Callouts {
+    /// Origins that it may ask: scheme, host and port, as in `https://auth.internal:8443`. None: it may ask nothing.
+    pub(in crate::config) allow: Vec<String>,
+    /// The longest from the dial to the end of an answer. The filter may ask for less.
+    ///
+    /// Lower it if clients should rather be refused than wait.
+    pub(in crate::config) timeout: Time,
+    /// The longest body of an answer.
+    pub(in crate::config) body: Size,
+    /// The most that are under way at a time, in the whole process. One more fails at once.
+    ///
+    /// Raise it to the connects a second that are expected, times the seconds that the service takes.
+    #[schemars(range(min = 1))]
+    pub(in crate::config) in_flight: u32,
+}
+
+impl Default for Callouts {
+    fn default() -> Self {
+        let policy = CalloutPolicy::default();
+        Self {
+            allow: Vec::new(),
+            timeout: Time(policy.timeout),
+            body: Size(policy.body_bytes_max),
+            in_flight: count(policy.in_flight_max),
+        }
+    }
 }
 
 /// What a failure of the filter means to the event it failed on.

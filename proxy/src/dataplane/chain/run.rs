@@ -8,10 +8,10 @@ use std::rc::Rc;
 use tracing::debug;
 
 use super::{
-    Admission, Call, Facts, Filter, FilterFailure, Handle, Interest, Reaction, Refusal, Subscription, UpstreamEvent,
-    Verdict,
+    Admission, Call, Entry, Facts, Filter, FilterFailure, Handle, Interest, Parked, Question, Reaction, Refusal,
+    Subscription, UpstreamEvent, Verdict,
 };
-use crate::dataplane::callout::CalloutError;
+use crate::dataplane::callout::{ANSWERS_AN_EVENT_MAX, Answer, CalloutError, Request};
 use crate::dataplane::handshake::Handshake;
 use crate::dataplane::message::{CloseReason, Direction, Message, MessageKind};
 use crate::dataplane::route::FailurePolicy;
@@ -80,7 +80,40 @@ pub enum Passage<'a> {
     Heartbeat(Option<Message>),
     /// Its session ends.
     Close(CloseReason),
+    /// It waits for an answer, which goes to [`Chain::on_message_answer`].
+    Asks(Box<Parked>),
 }
+
+/// What is known of a message on its way through the chain.
+#[derive(Debug)]
+pub(super) struct Journey {
+    pub(super) direction: Direction,
+    pub(super) kind: MessageKind,
+    /// As it came.
+    bytes: usize,
+    memory: Memory,
+    pub(super) span: Option<MessageSpan>,
+}
+
+impl Journey {
+    fn facts<'a>(&self, subject: &Subject<'a>) -> MessageFacts<'a> {
+        let (direction, kind, bytes) = (self.direction, self.kind, self.bytes);
+        MessageFacts { handshake: subject.handshake, route: subject.route, direction, kind, bytes }
+    }
+}
+
+/// What a filter hears with an event: how many answers that makes, and this one.
+#[derive(Clone, Copy)]
+struct Hears<'a> {
+    answers: u8,
+    answer: Option<&'a Answer>,
+}
+
+impl Hears<'_> {
+    const NOTHING: Self = Self { answers: 0, answer: None };
+}
+
+const BUSY: Answer = Err(CalloutError::Busy);
 
 /// Whether a message is to be said again to later upstreams.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -116,26 +149,54 @@ impl Chain {
     }
 
     /// Asks each filter whether the client may come in; the first that refuses decides.
-    pub fn on_handshake(&self, subject: &mut Subject<'_>) -> Admission {
-        for &position in &self.listening.borrow().handshake {
-            let mut filter = self.filters[position].borrow_mut();
-            let span = FilterSpan::of_handshake(&subject.handshake.trace, filter.name());
-            let mut answer = filter.on_handshake(subject.call(position));
-            if let Ok(Admission::CallOut(_)) = answer {
-                answer = filter.on_handshake_answer(subject.call(position), &Err(CalloutError::Busy));
-            }
-            span.admitted(&answer);
-            match answer {
-                Ok(Admission::Accept) => {}
-                Ok(Admission::Refuse(refusal)) => return Admission::Refuse(refusal),
-                Ok(Admission::CallOut(_)) => return Admission::Refuse(unavailable()),
-                Err(failure) => match noted(failure) {
-                    FailurePolicy::Allow => {}
-                    FailurePolicy::Deny => return Admission::Refuse(unavailable()),
-                },
+    pub fn on_handshake(&self, subject: &mut Subject<'_>) -> Entry {
+        self.ask_guards(subject, None)
+    }
+
+    /// Goes on with the filter that has asked, and those after it.
+    pub fn on_handshake_answer(&self, subject: &mut Subject<'_>, question: &Question, answer: &Answer) -> Entry {
+        let hears = Hears { answers: question.answers + 1, answer: Some(answer) };
+        let said = self.ask_guard(subject, question.position, hears);
+        said.unwrap_or_else(|| self.ask_guards(subject, Some(question.position)))
+    }
+
+    fn ask_guards(&self, subject: &mut Subject<'_>, after: Option<usize>) -> Entry {
+        for &position in
+            self.listening.borrow().handshake.iter().filter(|&&position| after.is_none_or(|p| position > p))
+        {
+            if let Some(entry) = self.ask_guard(subject, position, Hears::NOTHING) {
+                return entry;
             }
         }
-        Admission::Accept
+        Entry::LetIn
+    }
+
+    /// Nothing if it lets the client in, as far as it goes.
+    fn ask_guard(&self, subject: &mut Subject<'_>, position: usize, hears: Hears<'_>) -> Option<Entry> {
+        let mut filter = self.filters[position].borrow_mut();
+        let span = FilterSpan::of_handshake(&subject.handshake.trace, filter.name());
+        let mut said = match hears.answer {
+            None => filter.on_handshake(subject.call(position)),
+            Some(answer) => filter.on_handshake_answer(subject.call(position), answer),
+        };
+        if hears.answers == ANSWERS_AN_EVENT_MAX && matches!(said, Ok(Admission::CallOut(_))) {
+            said = filter.on_handshake_answer(subject.call(position), &BUSY);
+        }
+        span.admitted(&said);
+        match said {
+            Ok(Admission::Accept) => None,
+            Ok(Admission::Refuse(refusal)) => Some(Entry::Refused(refusal)),
+            Ok(Admission::CallOut(request)) if hears.answers < ANSWERS_AN_EVENT_MAX => {
+                let terms = filter.callouts().cloned();
+                Some(Entry::Asks(Box::new(Question { request, terms, position, answers: hears.answers })))
+            }
+            // It has been told that it asks too much.
+            Ok(Admission::CallOut(_)) => Some(Entry::Refused(unavailable())),
+            Err(failure) => match noted(failure) {
+                FailurePolicy::Allow => None,
+                FailurePolicy::Deny => Some(Entry::Refused(unavailable())),
+            },
+        }
     }
 
     /// Runs a message through the filters that listen to its direction. Traced if it is one of those that are.
@@ -146,55 +207,95 @@ impl Chain {
         kind: MessageKind,
         payload: &'a [u8],
     ) -> Passage<'a> {
-        let facts =
-            MessageFacts { handshake: subject.handshake, route: subject.route, direction, kind, bytes: payload.len() };
-        let span = MessageSpan::sampled(&facts);
-        let passage = self.pass(subject, &facts, span.as_ref(), payload);
-        if let Some(span) = span {
-            span.finish(&passage);
-        }
-        passage
+        let mut journey = Journey { direction, kind, bytes: payload.len(), memory: Memory::Forget, span: None };
+        journey.span = MessageSpan::sampled(&journey.facts(subject));
+        self.pass(subject, journey, Cow::Borrowed(payload), None)
+    }
+
+    /// Goes on with the filter that has asked about the message, and those after it.
+    pub fn on_message_answer(&self, subject: &mut Subject<'_>, parked: Parked, answer: &Answer) -> Passage<'static> {
+        let Parked { question, journey, payload } = parked;
+        let hears = Hears { answers: question.answers + 1, answer: Some(answer) };
+        self.pass(subject, journey, Cow::Owned(payload), Some((question.position, hears)))
     }
 
     fn pass<'a>(
         &self,
         subject: &mut Subject<'_>,
-        facts: &MessageFacts<'_>,
-        span: Option<&MessageSpan>,
-        payload: &'a [u8],
+        mut journey: Journey,
+        mut payload: Cow<'a, [u8]>,
+        resumed: Option<(usize, Hears<'_>)>,
     ) -> Passage<'a> {
-        let (direction, kind) = (facts.direction, facts.kind);
-        let mut payload = Cow::Borrowed(payload);
-        let mut memory = Memory::Forget;
-        for &position in self.listening.borrow().to(direction) {
-            let mut filter = self.filters[position].borrow_mut();
-            let called = span.map(|message| message.filter(filter.name()));
-            let mut answer = filter.on_message(subject.call(position), direction, kind, &payload);
-            if let Ok(Verdict::CallOut(_)) = answer {
-                let busy = Err(CalloutError::Busy);
-                answer = filter.on_message_answer(subject.call(position), direction, kind, &payload, &busy);
-            }
-            match (called, &answer) {
-                (Some(called), _) => called.answered(&answer),
-                (None, Ok(Verdict::Close(_)) | Err(_)) => MessageSpan::refused(facts, filter.name(), &answer),
-                (None, Ok(_)) => {}
-            }
-            match answer {
-                Ok(Verdict::Continue) => {}
-                Ok(Verdict::Remember) => memory = Memory::Remember,
-                Ok(Verdict::Replace(replacement)) => payload = Cow::Owned(replacement),
-                Ok(Verdict::Reply(message)) => return Passage::Reply(message),
-                Ok(Verdict::Drop) => return Passage::Drop,
-                Ok(Verdict::Heartbeat(answer)) => return Passage::Heartbeat(answer),
-                Ok(Verdict::Close(reason)) => return Passage::Close(reason),
-                Ok(Verdict::CallOut(_)) => return Passage::Close(CloseReason::new(FILTER_FAILED, "filter failed")),
+        let listening = self.listening.borrow();
+        let later = listening.to(journey.direction).iter().filter(|&&position| match (&resumed, journey.direction) {
+            (None, _) => true,
+            (Some((at, _)), Direction::ToBackend) => position > *at,
+            (Some((at, _)), Direction::ToClient) => position < *at,
+        });
+        let first = resumed.iter().copied();
+        let mut passage = None;
+        for (position, hears) in first.chain(later.map(|&position| (position, Hears::NOTHING))) {
+            passage = Some(match self.show(subject, &journey, position, &payload, hears) {
+                Ok(Verdict::Continue) => continue,
+                Ok(Verdict::Remember) => {
+                    journey.memory = Memory::Remember;
+                    continue;
+                }
+                Ok(Verdict::Replace(replacement)) => {
+                    payload = Cow::Owned(replacement);
+                    continue;
+                }
+                Ok(Verdict::Reply(message)) => Passage::Reply(message),
+                Ok(Verdict::Drop) => Passage::Drop,
+                Ok(Verdict::Heartbeat(answer)) => Passage::Heartbeat(answer),
+                Ok(Verdict::Close(reason)) => Passage::Close(reason),
+                Ok(Verdict::CallOut(request)) if hears.answers < ANSWERS_AN_EVENT_MAX => {
+                    let terms = self.filters[position].borrow().callouts().cloned();
+                    let question = Question { request, terms, position, answers: hears.answers };
+                    return Passage::Asks(Box::new(Parked { question, journey, payload: payload.into_owned() }));
+                }
+                // It has been told that it asks too much.
+                Ok(Verdict::CallOut(_)) => Passage::Close(CloseReason::new(FILTER_FAILED, "filter failed")),
                 Err(failure) => match noted(failure) {
-                    FailurePolicy::Allow => {}
-                    FailurePolicy::Deny => return Passage::Close(CloseReason::new(FILTER_FAILED, "filter failed")),
+                    FailurePolicy::Allow => continue,
+                    FailurePolicy::Deny => Passage::Close(CloseReason::new(FILTER_FAILED, "filter failed")),
                 },
-            }
+            });
+            break;
         }
-        Passage::Forward(payload, memory)
+        let passage = passage.unwrap_or(Passage::Forward(payload, journey.memory));
+        if let Some(span) = journey.span {
+            span.finish(&passage);
+        }
+        passage
+    }
+
+    fn show(
+        &self,
+        subject: &mut Subject<'_>,
+        journey: &Journey,
+        position: usize,
+        payload: &[u8],
+        hears: Hears<'_>,
+    ) -> Result<Verdict, FilterFailure> {
+        let (direction, kind) = (journey.direction, journey.kind);
+        let mut filter = self.filters[position].borrow_mut();
+        let called = journey.span.as_ref().map(|message| message.filter(filter.name()));
+        let mut said = match hears.answer {
+            None => filter.on_message(subject.call(position), direction, kind, payload),
+            Some(answer) => filter.on_message_answer(subject.call(position), direction, kind, payload, answer),
+        };
+        if hears.answers == ANSWERS_AN_EVENT_MAX && matches!(said, Ok(Verdict::CallOut(_))) {
+            said = filter.on_message_answer(subject.call(position), direction, kind, payload, &BUSY);
+        }
+        match (called, &said) {
+            (Some(called), _) => called.answered(&said),
+            (None, Ok(Verdict::Close(_)) | Err(_)) => {
+                MessageSpan::refused(&journey.facts(subject), filter.name(), &said);
+            }
+            (None, Ok(_)) => {}
+        }
+        said
     }
 
     /// Whether any filter listens to messages in this direction.
@@ -203,36 +304,51 @@ impl Chain {
     }
 
     /// Tells the filters what became of the upstream, and hands what they want done to `react`.
-    pub fn on_upstream(&self, subject: &mut Subject<'_>, event: UpstreamEvent, mut react: impl FnMut(Reaction)) {
+    pub fn on_upstream(&self, subject: &mut Subject<'_>, event: UpstreamEvent, mut react: impl FnMut(usize, Reaction)) {
         for &position in &self.listening.borrow().upstream {
             let reaction = self.filters[position].borrow_mut().on_upstream(subject.call(position), event);
             // A failure here concerns no message: the filter is as good as new, and nobody else need know.
-            react(reaction.unwrap_or_else(|failure| {
+            let reaction = reaction.unwrap_or_else(|failure| {
                 noted(failure);
                 Reaction::None
-            }));
+            });
+            react(position, reaction);
         }
     }
 
     /// Tells the filters that a heartbeat was answered at the edge.
-    pub fn on_heartbeat(&self, subject: &mut Subject<'_>, direction: Direction, mut react: impl FnMut(Reaction)) {
+    pub fn on_heartbeat(
+        &self,
+        subject: &mut Subject<'_>,
+        direction: Direction,
+        mut react: impl FnMut(usize, Reaction),
+    ) {
         for &position in &self.listening.borrow().heartbeat {
             let reaction = self.filters[position].borrow_mut().on_heartbeat(subject.call(position), direction);
-            react(reaction.unwrap_or_else(|failure| {
+            let reaction = reaction.unwrap_or_else(|failure| {
                 noted(failure);
                 Reaction::None
-            }));
+            });
+            react(position, reaction);
         }
     }
 
     /// A filter's timer is due. A filter that fails here might have been about to end the session: its policy decides.
     pub fn on_timer(&self, subject: &mut Subject<'_>, position: usize, timer: u32) -> Reaction {
         let Some(filter) = self.filters.get(position) else { return Reaction::None };
-        let reaction = filter.borrow_mut().on_timer(subject.call(position), timer);
-        reaction.unwrap_or_else(|failure| match noted(failure) {
-            FailurePolicy::Allow => Reaction::None,
-            FailurePolicy::Deny => Reaction::Close(CloseReason::new(FILTER_FAILED, "filter failed")),
-        })
+        decided(filter.borrow_mut().on_timer(subject.call(position), timer))
+    }
+
+    /// What a filter's reaction asked is answered. The same holds as for a timer.
+    pub fn on_answer(&self, subject: &mut Subject<'_>, position: usize, answer: &Answer) -> Reaction {
+        let Some(filter) = self.filters.get(position) else { return Reaction::None };
+        decided(filter.borrow_mut().on_answer(subject.call(position), answer))
+    }
+
+    /// What a filter's reaction asks.
+    pub fn question(&self, position: usize, request: Box<Request>, answers: u8) -> Question {
+        let terms = self.filters.get(position).and_then(|filter| filter.borrow().callouts().cloned());
+        Question { request, terms, position, answers }
     }
 
     /// The session is over.
@@ -268,6 +384,13 @@ impl Listening {
             Direction::ToClient => &self.to_client,
         }
     }
+}
+
+fn decided(reaction: Result<Reaction, FilterFailure>) -> Reaction {
+    reaction.unwrap_or_else(|failure| match noted(failure) {
+        FailurePolicy::Allow => Reaction::None,
+        FailurePolicy::Deny => Reaction::Close(CloseReason::new(FILTER_FAILED, "filter failed")),
+    })
 }
 
 fn noted(failure: FilterFailure) -> FailurePolicy {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use http::header::SEC_WEBSOCKET_PROTOCOL;
 use tracing::debug;
 
-use crate::dataplane::chain::{Admission, Facts, Handle, Refusal, Subject, UpstreamEvent};
+use crate::dataplane::chain::{Entry, Facts, Handle, Refusal, Subject, UpstreamEvent};
 use crate::dataplane::handshake::Handshake;
 use crate::dataplane::message::CloseReason;
 use crate::dataplane::session::{RouteState, Session};
@@ -70,12 +70,21 @@ impl Guest {
         Self { worker: Rc::clone(worker), route: Rc::clone(route), door, papers: Some(papers), visible: Visible::No }
     }
 
-    /// Whether the filters let it in.
-    pub(super) fn ask_filters(&mut self) -> Result<(), Refusal> {
+    /// Whether the filters let it in, after what they ask has been answered: at most four times for each, within the time
+    /// that its callouts may take.
+    pub(super) async fn ask_filters(&mut self) -> Result<(), Refusal> {
         let Some(papers) = &mut self.papers else { return Ok(()) };
-        match self.route.chain.on_handshake(&mut papers.subject(&self.route)) {
-            Admission::Refuse(refusal) => Err(refusal),
-            _ => Ok(()),
+        let chain = &self.route.chain;
+        let mut entry = chain.on_handshake(&mut papers.subject(&self.route));
+        loop {
+            let question = match entry {
+                Entry::LetIn => return Ok(()),
+                Entry::Refused(refusal) => return Err(refusal),
+                Entry::Asks(question) => question,
+            };
+            let trace = &papers.handshake.trace;
+            let answer = self.worker.caller.ask(&question.request, question.terms.as_ref(), trace).await;
+            entry = chain.on_handshake_answer(&mut papers.subject(&self.route), &question, &answer);
         }
     }
 
@@ -126,7 +135,7 @@ impl Guest {
             }
             counters.dials_failed.add(1);
             // Filters may count failures; a session that could be closed or told something is not there yet.
-            self.route.chain.on_upstream(&mut papers.subject(&self.route), UpstreamEvent::Failed, drop);
+            self.route.chain.on_upstream(&mut papers.subject(&self.route), UpstreamEvent::Failed, |_, _| {});
             let again = tokio::time::Instant::now() + REACH_AGAIN;
             if matches!(error, DialError::Unreachable { .. }) && again < deadline {
                 tokio::time::sleep_until(again).await;

@@ -43,7 +43,7 @@ pub async fn connection(
     span.session(handshake.session);
     handshake.trace = span.context();
     let mut guest = Guest::new(&worker, &route, handshake, stream.local_addr().ok());
-    if guest.ask_filters().is_err() {
+    if guest.ask_filters().await.is_err() {
         span.refused();
         span.turned_away("refused");
         return worker.counters.handshakes_refused.add(1);

@@ -7,7 +7,7 @@ use super::holding::Client;
 use super::timers::Timer;
 use super::{CLOSE_TIMEOUT, Context, Core, Ending, HALF_CLOSED_TIMEOUT, State, UpstreamWish};
 use crate::dataplane::codec::{Control, ProtocolError};
-use crate::dataplane::message::CloseReason;
+use crate::dataplane::message::{CloseReason, Direction};
 use crate::dataplane::state::{EndReason, Ended, SessionState};
 
 /// The end has begun.
@@ -212,6 +212,8 @@ impl Core {
             // The backend does not answer: the client has waited long enough.
             ClientEnd::Waiting(reason) => {
                 closing.upstream = UpstreamEnd::Gone;
+                let loss = closing.reason.loss();
+                self.lose_parked(cx, Direction::ToClient, loss);
                 self.signal_client(cx, Control::Close(&reason));
                 self.timers.set(Timer::CloseEnds, cx.now + CLOSE_TIMEOUT);
             }
@@ -227,6 +229,11 @@ impl Core {
             self.timers.clear(timer);
         }
         self.timers.set(Timer::CloseEnds, cx.now + CLOSE_TIMEOUT);
+        self.lose_parked(cx, Direction::ToBackend, reason.loss());
+        if !matches!(client, ClientEnd::Waiting(_)) {
+            self.lose_parked(cx, Direction::ToClient, reason.loss());
+        }
+        self.forget_aside();
         self.state = State::Closing(Closing { reason, client, upstream });
         self.wait_for_last_words(cx);
     }
@@ -246,7 +253,9 @@ impl Core {
         if let (UpstreamEnd::Draining, []) = (&closing.upstream, self.to_upstream.unwritten()) {
             closing.upstream = UpstreamEnd::Gone;
         }
-        if let (ClientEnd::Waiting(reason), UpstreamEnd::Gone) = (&mut closing.client, &closing.upstream) {
+        if let (ClientEnd::Waiting(reason), UpstreamEnd::Gone, false) =
+            (&mut closing.client, &closing.upstream, self.waiting.has(Direction::ToClient))
+        {
             let reason = std::mem::take(reason);
             closing.client = ClientEnd::Answering;
             self.signal_client(cx, Control::Close(&reason));
@@ -274,6 +283,10 @@ impl Core {
         // What an upstream took that stood until the end has arrived, as far as anyone can tell.
         self.settle_delivered(cx, self.written());
         self.settle_lost(cx, self.sent, loss);
+        for direction in [Direction::ToBackend, Direction::ToClient] {
+            self.lose_parked(cx, direction, loss);
+        }
+        self.waiting = Default::default();
         let undelivered = self.to_client.unwritten_messages();
         let flow = &cx.counters.to_client;
         flow.held.sub(undelivered);

@@ -17,24 +17,25 @@ impl Core {
         cx.counters.heartbeats_answered.add(1);
         let mut reactions = Vec::new();
         self.ask_chain(cx, |chain, subject| {
-            chain.on_heartbeat(subject, direction, |reaction| reactions.push(reaction));
+            chain.on_heartbeat(subject, direction, |position, reaction| reactions.push((position, reaction)));
         });
-        for reaction in reactions {
-            self.react(cx, reaction);
+        for (position, reaction) in reactions {
+            self.react(cx, position, reaction);
         }
     }
 
     pub(super) fn tell_filters(&mut self, cx: &mut Context<'_>, event: UpstreamEvent) {
         let mut reactions = Vec::new();
         self.ask_chain(cx, |chain, subject| {
-            chain.on_upstream(subject, event, |reaction| reactions.push(reaction));
+            chain.on_upstream(subject, event, |position, reaction| reactions.push((position, reaction)));
         });
-        for reaction in reactions {
-            self.react(cx, reaction);
+        for (position, reaction) in reactions {
+            self.react(cx, position, reaction);
         }
     }
 
-    pub(super) fn react(&mut self, cx: &mut Context<'_>, reaction: Reaction) {
+    /// What a filter wants done, but for callouts.
+    pub(super) fn obey(&mut self, cx: &mut Context<'_>, reaction: Reaction) {
         match reaction {
             Reaction::None | Reaction::CallOut(_) => {}
             Reaction::Send(message) => self.tell_client(cx, &message),

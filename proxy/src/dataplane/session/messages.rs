@@ -18,6 +18,7 @@ use crate::dataplane::state::EndReason;
 impl Core {
     pub(super) fn wants_client_bytes(&self) -> bool {
         match &self.state {
+            _ if self.waiting.has(Direction::ToBackend) => false,
             State::Bound(_) => self.to_upstream.bytes() < self.route.route.hold.bytes_max.max(1),
             State::Holding(holding) => holding.client == Client::Speaks,
             State::Closing(_) => self.route.route.framing.has_controls() || self.hears_client(),
@@ -26,7 +27,7 @@ impl Core {
     }
 
     pub(super) fn wants_upstream_bytes(&self) -> bool {
-        self.to_client.bytes() < self.route.route.slow_client.bytes_max.max(1)
+        self.to_client.bytes() < self.route.route.slow_client.bytes_max.max(1) && !self.waiting.has(Direction::ToClient)
     }
 
     /// Part of a message came. One that is long on its way is a sign of life before it is all there.
@@ -82,7 +83,14 @@ impl Core {
         } else {
             Passage::Forward(payload, Memory::Forget)
         };
+        self.on_client_passage(cx, kind, passage);
+    }
+
+    /// What the filters made of a client's message, which is accepted.
+    pub(super) fn on_client_passage(&mut self, cx: &mut Context<'_>, kind: MessageKind, passage: Passage<'_>) {
+        let flow = &cx.counters.to_backend;
         match passage {
+            Passage::Asks(parked) => self.park(cx, Direction::ToBackend, parked),
             Passage::Forward(payload, memory) => self.send_upstream(cx, kind, &payload, memory),
             Passage::Reply(answer) => {
                 flow.consumed.add(1);
@@ -168,7 +176,14 @@ impl Core {
         } else {
             Passage::Forward(payload, Memory::Forget)
         };
+        self.on_upstream_passage(cx, kind, passage);
+    }
+
+    /// What the filters made of a backend's message, which is accepted.
+    pub(super) fn on_upstream_passage(&mut self, cx: &mut Context<'_>, kind: MessageKind, passage: Passage<'_>) {
+        let flow = &cx.counters.to_client;
         match passage {
+            Passage::Asks(parked) => self.park(cx, Direction::ToClient, parked),
             Passage::Forward(payload, _) => match self.queue_for_client(cx, kind, &payload, Origin::Message) {
                 Ok(()) => flow.held.add(1),
                 Err(DoesNotFit) => {

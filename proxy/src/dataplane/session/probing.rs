@@ -1,15 +1,20 @@
 //! How a session finds out that its client is dead: it asks when its prober says so, and hears the answers.
 
+use std::time::Duration;
+
 use tracing::debug;
 
 use super::proof::PING_MARK;
 use super::timers::Timer;
 use super::{Context, Core, State};
 use crate::dataplane::codec::Control;
-use crate::dataplane::message::Message;
+use crate::dataplane::message::{Direction, Message};
 use crate::dataplane::probe::{Prober, Step, Try};
 use crate::dataplane::state::EndReason;
 use crate::time::Instant;
+
+/// How long after a filter's question kept us from hearing the client it is seen whether it lives.
+const LISTEN_AGAIN: Duration = Duration::from_secs(1);
 
 impl Core {
     /// The client has just come.
@@ -27,6 +32,10 @@ impl Core {
     pub(super) fn on_probe_due(&mut self, cx: &mut Context<'_>) {
         if !matches!(self.state, State::Bound(_) | State::Holding(_)) {
             return;
+        }
+        if self.waiting.has(Direction::ToBackend) {
+            // It is we who do not listen.
+            return self.timers.set(Timer::Probe, cx.now + LISTEN_AGAIN);
         }
         if self.silence_ends() <= cx.now {
             debug!(session = %self.handshake.session, "the client is silent for longer than is expected of it");

@@ -1,5 +1,6 @@
 //! A session between a client and a backend that are made of bytes, in virtual time.
 
+mod callouts;
 mod faults;
 mod filters;
 mod heartbeats;

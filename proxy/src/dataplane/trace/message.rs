@@ -65,6 +65,11 @@ impl MessageSpan {
         FilterSpan::of_message(&self.context, name)
     }
 
+    /// For what is done for it meanwhile.
+    pub fn context(&self) -> &TraceContext {
+        &self.context
+    }
+
     /// What the chain as a whole made of it.
     pub fn finish(self, passage: &Passage<'_>) {
         let verdict = match passage {
@@ -78,6 +83,7 @@ impl MessageSpan {
             Passage::Drop => "drop",
             Passage::Heartbeat(_) => "heartbeat",
             Passage::Close(_) => "close",
+            Passage::Asks(_) => "call_out",
         };
         self.span.record("belay.verdict", verdict);
     }

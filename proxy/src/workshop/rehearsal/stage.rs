@@ -14,7 +14,7 @@ use super::compare::{self, Got};
 use super::lines::Lines;
 use super::scripted::Scripted;
 use super::{Difference, Theatre, say};
-use crate::dataplane::callout::{self, CalloutError, Response};
+use crate::dataplane::callout::{self, CalloutError, CalloutPolicy, Response};
 use crate::dataplane::chain::{
     Admission, Call, Facts, Filter, FilterFailure, FilterTimer, Handle, Interest, Reaction, Renewal, Subscription,
     Verdict,
@@ -83,6 +83,7 @@ impl<'t> Stage<'t> {
             on_failure: setup.on_failure,
             isolation: setup.isolation,
             limits: setup.limits,
+            callouts: CalloutPolicy::default(),
         };
         let loaded = match theatre.host.load(&spec, &theatre.component) {
             Ok(loaded) => loaded,

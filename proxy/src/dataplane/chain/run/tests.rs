@@ -139,6 +139,7 @@ impl Bench {
             Passage::Drop => Passage::Drop,
             Passage::Heartbeat(answer) => Passage::Heartbeat(answer),
             Passage::Close(reason) => Passage::Close(reason),
+            Passage::Asks(parked) => Passage::Asks(parked),
         }
     }
 
@@ -166,7 +167,7 @@ fn a_filter_that_did_not_subscribe_is_not_asked() {
     let mut bench = Bench::of(&[("a", upwards, Ok(Verdict::Drop)), ("b", Subscription::default(), Ok(Verdict::Drop))]);
     assert!(!bench.chain.listens(Direction::ToClient));
     assert_eq!(bench.says(Direction::ToClient, "down"), forwarded("down"));
-    assert_eq!(bench.ask(|chain, subject| chain.on_handshake(subject)), Admission::Accept);
+    assert_eq!(bench.ask(|chain, subject| chain.on_handshake(subject)), Entry::LetIn);
     assert_eq!(bench.log(), Vec::<String>::new());
     assert_eq!(bench.says(Direction::ToBackend, "up"), Passage::Drop);
 }
@@ -206,7 +207,7 @@ fn a_message_that_is_to_be_remembered_still_passes_the_later_filters() {
 fn a_failure_is_answered_as_the_policy_says() {
     let mut bench = Bench::of(&[("a", ALL, Err(FailurePolicy::Allow)), ("b", ALL, Ok(Verdict::Continue))]);
     assert_eq!(bench.says(Direction::ToBackend, "up"), forwarded("up"));
-    assert_eq!(bench.ask(|chain, subject| chain.on_handshake(subject)), Admission::Accept);
+    assert_eq!(bench.ask(|chain, subject| chain.on_handshake(subject)), Entry::LetIn);
     assert_eq!(bench.ask(|chain, subject| chain.on_timer(subject, 0, 1)), Reaction::None);
 
     let mut bench = Bench::of(&[("a", ALL, Err(FailurePolicy::Deny)), ("b", ALL, Ok(Verdict::Continue))]);
@@ -214,7 +215,7 @@ fn a_failure_is_answered_as_the_policy_says() {
     assert_eq!(bench.says(Direction::ToBackend, "up"), Passage::Close(failed.clone()));
     assert!(matches!(
         bench.ask(|chain, subject| chain.on_handshake(subject)),
-        Admission::Refuse(Refusal { status: 503, .. })
+        Entry::Refused(Refusal { status: 503, .. })
     ));
     assert_eq!(bench.ask(|chain, subject| chain.on_timer(subject, 0, 1)), Reaction::Close(failed));
 }
@@ -223,7 +224,7 @@ fn a_failure_is_answered_as_the_policy_says() {
 fn the_first_refusal_is_the_answer_and_nobody_else_is_asked() {
     let refuse = Ok(Verdict::Close(CloseReason::new(4001, "no token")));
     let mut bench = Bench::of(&[("a", ALL, refuse), ("b", ALL, Ok(Verdict::Continue))]);
-    let Admission::Refuse(refusal) = bench.ask(|chain, subject| chain.on_handshake(subject)) else {
+    let Entry::Refused(refusal) = bench.ask(|chain, subject| chain.on_handshake(subject)) else {
         panic!("it was let in");
     };
     assert_eq!((refusal.status, &*refusal.body), (401, "no token"));
@@ -244,11 +245,11 @@ fn only_filters_that_know_the_session_hear_of_its_end() {
 fn every_reaction_is_handed_over() {
     let mut bench = Bench::of(&[("a", ALL, Ok(Verdict::Continue)), ("b", ALL, Err(FailurePolicy::Deny))]);
     let mut reactions = Vec::new();
-    bench.ask(|chain, subject| chain.on_heartbeat(subject, Direction::ToBackend, |r| reactions.push(r)));
+    bench.ask(|chain, subject| chain.on_heartbeat(subject, Direction::ToBackend, |_, r| reactions.push(r)));
     assert_eq!(reactions, [Reaction::Send(Message::text("seen")), Reaction::Send(Message::text("seen"))]);
     reactions.clear();
     let event = UpstreamEvent::Latency(Duration::from_millis(3));
-    bench.ask(|chain, subject| chain.on_upstream(subject, event, |r| reactions.push(r)));
+    bench.ask(|chain, subject| chain.on_upstream(subject, event, |_, r| reactions.push(r)));
     // A failure on what is no message costs nothing.
     assert_eq!(reactions, [Reaction::None, Reaction::None]);
 }
@@ -263,4 +264,112 @@ fn a_filter_that_was_renewed_hears_what_its_new_version_wants() {
     assert!(bench.chain.guards_handshakes() && bench.chain.listens(Direction::ToClient));
     bench.says(Direction::ToBackend, "two");
     assert_eq!(*bench.log.borrow(), ["a: two"]);
+}
+
+/// Asks about everything, so many times.
+struct Asking {
+    log: Log,
+    times: u8,
+    asked: u8,
+}
+
+impl Asking {
+    fn asks(&mut self, what: &str) -> Option<Box<Request>> {
+        self.log.borrow_mut().push(format!("asking: {what}"));
+        let asks = self.asked < self.times;
+        self.asked = if asks { self.asked + 1 } else { 0 };
+        asks.then(Box::default)
+    }
+}
+
+impl Filter for Asking {
+    fn name(&self) -> &str {
+        "asking"
+    }
+
+    fn subscription(&self) -> Subscription {
+        ALL
+    }
+
+    fn on_handshake(&mut self, _: Call<'_>) -> Result<Admission, FilterFailure> {
+        Ok(self.asks("handshake").map_or(Admission::Accept, Admission::CallOut))
+    }
+
+    fn on_message(
+        &mut self,
+        _: Call<'_>,
+        _: Direction,
+        _: MessageKind,
+        payload: &[u8],
+    ) -> Result<Verdict, FilterFailure> {
+        let payload = String::from_utf8_lossy(payload);
+        Ok(self.asks(&payload).map_or(Verdict::Continue, Verdict::CallOut))
+    }
+
+    fn on_upstream(&mut self, _: Call<'_>, _: UpstreamEvent) -> Result<Reaction, FilterFailure> {
+        Ok(Reaction::None)
+    }
+
+    fn on_heartbeat(&mut self, _: Call<'_>, _: Direction) -> Result<Reaction, FilterFailure> {
+        Ok(Reaction::None)
+    }
+
+    fn on_timer(&mut self, _: Call<'_>, _: u32) -> Result<Reaction, FilterFailure> {
+        Ok(Reaction::None)
+    }
+
+    fn on_close(&mut self, _: Call<'_>, _: &CloseReason) {}
+}
+
+/// One that asks so many times between two that do not.
+fn between(times: u8) -> Bench {
+    let replace = Ok(Verdict::Replace(b"changed".to_vec()));
+    let mut bench = Bench::of(&[("a", ALL, replace.clone()), ("c", ALL, replace)]);
+    let asking = Asking { log: bench.log.clone(), times, asked: 0 };
+    let mut filters = std::mem::take(&mut bench.chain.filters);
+    filters.insert(1, Rc::new(RefCell::new(Box::new(asking))));
+    bench.chain = Chain::new(filters);
+    bench.handles = bench.chain.handles();
+    bench
+}
+
+const NO_ANSWER: Answer = Err(CalloutError::Timeout);
+
+#[test]
+fn a_message_goes_on_behind_the_filter_that_asked_about_it() {
+    let mut bench = between(1);
+    for (direction, first, last) in [(Direction::ToBackend, "a", "c"), (Direction::ToClient, "c", "a")] {
+        let Passage::Asks(parked) = bench.says(direction, "hello") else { panic!("it asks") };
+        assert_eq!(bench.log(), [format!("{first}: hello"), "asking: changed".to_owned()]);
+        let passage = bench.ask(|chain, subject| chain.on_message_answer(subject, *parked, &NO_ANSWER));
+        assert_eq!(passage, forwarded("changed"));
+        assert_eq!(bench.log(), ["asking: changed".to_owned(), format!("{last}: changed")]);
+    }
+}
+
+#[test]
+fn a_client_goes_on_behind_the_filter_that_asked_about_it() {
+    let mut bench = between(1);
+    let Entry::Asks(question) = bench.ask(|chain, subject| chain.on_handshake(subject)) else { panic!("it asks") };
+    let entry = bench.ask(|chain, subject| chain.on_handshake_answer(subject, &question, &NO_ANSWER));
+    assert_eq!(entry, Entry::LetIn);
+    assert_eq!(bench.log(), ["a: handshake", "asking: handshake", "asking: handshake", "c: handshake"]);
+}
+
+#[test]
+fn who_asks_on_after_being_told_that_it_is_busy_has_failed() {
+    let mut bench = between(u8::MAX);
+    let mut entry = bench.ask(|chain, subject| chain.on_handshake(subject));
+    for _ in 0..ANSWERS_AN_EVENT_MAX {
+        let Entry::Asks(question) = entry else { panic!("it asks") };
+        entry = bench.ask(|chain, subject| chain.on_handshake_answer(subject, &question, &NO_ANSWER));
+    }
+    assert!(matches!(entry, Entry::Refused(Refusal { status: 503, .. })), "{entry:?}");
+
+    let mut passage = bench.says(Direction::ToBackend, "hello");
+    for _ in 0..ANSWERS_AN_EVENT_MAX {
+        let Passage::Asks(parked) = passage else { panic!("it asks") };
+        passage = bench.ask(|chain, subject| chain.on_message_answer(subject, *parked, &NO_ANSWER));
+    }
+    assert_eq!(passage, Passage::Close(CloseReason::new(1011, "filter failed")));
 }

@@ -8,6 +8,7 @@ use rand::SeedableRng;
 use rand::rngs::SmallRng;
 
 use super::super::*;
+use crate::dataplane::callout::Answer;
 use crate::dataplane::codec::{Event, Framing, Opcode, encode, encode_close};
 use crate::dataplane::heartbeat::HeartbeatPolicy;
 use crate::dataplane::hold::HoldPolicy;
@@ -190,6 +191,10 @@ impl World {
                 self.act(|session, cx| session.handle_upstream_bytes(cx, &mut bytes));
                 moved = true;
             }
+            if self.session.has_behind() {
+                self.act(|session, cx| session.handle_behind(cx));
+                moved = true;
+            }
             self.act(|session, cx| session.handle_flushed(cx));
             if !moved {
                 return;
@@ -229,6 +234,20 @@ impl World {
             encode(Role::Server, Opcode::Pong, &ping, &mut bytes);
             self.act(|session, cx| session.handle_upstream_bytes(cx, &mut bytes));
         }
+    }
+
+    /// What filters ask, and have not been asked before: what for, and the URL.
+    pub(super) fn questions(&mut self) -> Vec<(Errand, String)> {
+        let mut questions = Vec::new();
+        while let Some((errand, question, _)) = self.session.next_question() {
+            questions.push((errand, question.request.url.clone()));
+        }
+        questions
+    }
+
+    pub(super) fn is_answered(&mut self, errand: Errand, answer: &Answer) {
+        self.act(|session, cx| session.handle_answer(cx, errand, answer));
+        self.settle();
     }
 
     pub(super) fn client_says(&mut self, text: &str) {
