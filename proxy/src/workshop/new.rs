@@ -24,6 +24,9 @@ static WIT: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/../sdk/wit");
 /// One line a language.
 #[rustfmt::skip]
 static LANGUAGES: &[Language] = &[
+    Language { name: "assemblyscript", template: include_dir!("$CARGO_MANIFEST_DIR/../sdk/assemblyscript/template"), sdk: &[(include_dir!("$CARGO_MANIFEST_DIR/../sdk/assemblyscript/belay-filter"), "belay-filter")] },
+    Language { name: "javascript", template: include_dir!("$CARGO_MANIFEST_DIR/../sdk/javascript/template"), sdk: &[(include_dir!("$CARGO_MANIFEST_DIR/../sdk/javascript/belay-filter"), "belay-filter")] },
+    Language { name: "python", template: include_dir!("$CARGO_MANIFEST_DIR/../sdk/python/template"), sdk: &[(include_dir!("$CARGO_MANIFEST_DIR/../sdk/python/belay_filter"), "belay_filter")] },
     Language { name: "rust", template: include_dir!("$CARGO_MANIFEST_DIR/../sdk/rust/template"), sdk: &[(include_dir!("$CARGO_MANIFEST_DIR/../sdk/rust/src"), "belay-filter/src")] },
 ];
 
@@ -95,7 +98,8 @@ fn write(dir: &Dir<'static>, into: &Path, change: &dyn Fn(&str) -> String) -> st
             None => std::fs::write(path, file.contents())?,
         }
     }
-    for folder in dir.dirs() {
+    // What the interpreter leaves beside what it has run is of no use to anybody.
+    for folder in dir.dirs().filter(|folder| !folder.path().ends_with("__pycache__")) {
         let name = folder.path().file_name().unwrap_or_default();
         write(folder, &into.join(name), change)?;
     }

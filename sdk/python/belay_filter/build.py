@@ -27,10 +27,12 @@ def main() -> int:
     package = Path(__file__).resolve().parent
     # Beside this package in a project, beside the languages' folders in Belay's repository.
     wit = next(folder for folder in (package.parent / "wit", package.parent.parent / "wit") if folder.is_dir())
-    output.parent.mkdir(parents=True, exist_ok=True)
+    # A copy, as the interpreter inside writes what it has compiled beside what it reads; and without what is for tests.
+    staged = output.parent / "sdk" / package.name
+    shutil.rmtree(staged, ignore_errors=True)
+    shutil.copytree(package, staged, ignore=shutil.ignore_patterns("__pycache__", "_fake", "testing"))
     command = [tool, "-q", "-d", str(wit), "-w", "stateful-filter", "componentize", "-s", module[1]]
-    # The module's folder and this package's, and not the tools beside them.
-    command += ["-p", ".", "-p", str(package.parent), "-o", str(output)]
+    command += ["-p", str(staged.parent), "-p", ".", "-o", str(output)]
     return subprocess.run(command, check=False).returncode
 
 
