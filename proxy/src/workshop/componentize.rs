@@ -13,7 +13,8 @@ const WORLDS: [&str; 2] = ["stateful-filter", "belay-filter"];
 
 /// Core modules that answer for import modules of these names, out of the world's own imports. Those that a module does not
 /// ask for are left out.
-const ADAPTERS: &[(&str, &[u8])] = &[];
+const ADAPTERS: &[(&str, &[u8])] =
+    &[("wasi_snapshot_preview1", include_bytes!("../../../sdk/wasi-adapter/adapter.wasm"))];
 
 /// The component. The error says what the module lacks, as wit-component has it.
 pub(super) fn componentize(module: &[u8]) -> Result<Vec<u8>, String> {
