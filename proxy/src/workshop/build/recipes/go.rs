@@ -1,0 +1,35 @@
+//! Go, by its own toolchain.
+
+use crate::workshop::build::recipe::{Recipe, Step, Tool, Way};
+
+/// For WASI, which the adapter of `sdk/wasi-adapter` answers. Without debug information; the names of functions stay.
+pub(super) const RECIPE: Recipe = Recipe {
+    language: "go",
+    told_by: "go.mod",
+    files: &["go.mod"],
+    marked: None,
+    ways: &[Way {
+        name: "go build",
+        tools: &[Tool {
+            program: "go",
+            check: &["version"],
+            says: "",
+            get: "Get Go 1.24 or later from https://go.dev/dl, or your distribution's golang",
+        }],
+        steps: &[Step {
+            command: &[
+                "go",
+                "build",
+                "-buildmode=c-shared",
+                "-trimpath",
+                "-ldflags=-w",
+                "-o",
+                "build/filter.wasm",
+                ".",
+            ],
+            env: &[("GOOS", "wasip1"), ("GOARCH", "wasm")],
+            unless: None,
+        }],
+        made: "build/filter.wasm",
+    }],
+};

@@ -1,0 +1,3 @@
+module github.com/belay-proxy/belay/sdk/go
+
+go 1.24
