@@ -28,6 +28,10 @@ static LANGUAGES: &[Language] = &[
     Language { name: "javascript", template: include_dir!("$CARGO_MANIFEST_DIR/../sdk/javascript/template"), sdk: &[(include_dir!("$CARGO_MANIFEST_DIR/../sdk/javascript/belay-filter"), "belay-filter")] },
     Language { name: "python", template: include_dir!("$CARGO_MANIFEST_DIR/../sdk/python/template"), sdk: &[(include_dir!("$CARGO_MANIFEST_DIR/../sdk/python/belay_filter"), "belay_filter")] },
     Language { name: "rust", template: include_dir!("$CARGO_MANIFEST_DIR/../sdk/rust/template"), sdk: &[(include_dir!("$CARGO_MANIFEST_DIR/../sdk/rust/src"), "belay-filter/src")] },
+    Language { name: "go", template: include_dir!("$CARGO_MANIFEST_DIR/../sdk/go/template"), sdk: &[(include_dir!("$CARGO_MANIFEST_DIR/../sdk/go/belay"), "sdk/belay"), (include_dir!("$CARGO_MANIFEST_DIR/../sdk/go/belaytest"), "sdk/belaytest"), (include_dir!("$CARGO_MANIFEST_DIR/../sdk/go/internal"), "sdk/internal")] },
+    Language { name: "c", template: include_dir!("$CARGO_MANIFEST_DIR/../sdk/c/template"), sdk: &[(include_dir!("$CARGO_MANIFEST_DIR/../sdk/c/belay"), "belay")] },
+    Language { name: "cpp", template: include_dir!("$CARGO_MANIFEST_DIR/../sdk/cpp/template"), sdk: &[(include_dir!("$CARGO_MANIFEST_DIR/../sdk/c/belay"), "belay"), (include_dir!("$CARGO_MANIFEST_DIR/../sdk/cpp/belay"), "belay")] },
+    Language { name: "zig", template: include_dir!("$CARGO_MANIFEST_DIR/../sdk/zig/template"), sdk: &[(include_dir!("$CARGO_MANIFEST_DIR/../sdk/zig/belay"), "belay")] },
 ];
 
 /// What a template is called in its own files; its own `_` form where names have no hyphens.
