@@ -58,7 +58,7 @@ pub fn main(hooks: &Hooks) -> ExitCode {
             println!("{:#}", config::schema());
             ExitCode::SUCCESS
         }
-        Command::Filter(command) => workshop::main(command),
+        Command::Filter(command) => workshop::main(command, hooks.run),
     }
 }
 
@@ -88,6 +88,7 @@ fn check(file: &Path, further: fn(&Config) -> Result<(), Vec<String>>) -> ExitCo
     ExitCode::SUCCESS
 }
 
-fn counted(count: usize, noun: &str) -> String {
+/// So many of something.
+pub(crate) fn counted(count: usize, noun: &str) -> String {
     if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
 }

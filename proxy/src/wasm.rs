@@ -37,8 +37,10 @@ mod program;
 mod slots;
 mod stats;
 mod surroundings;
+mod telling;
 mod throttle;
 mod ticker;
+pub(crate) mod words;
 
 use std::collections::HashMap;
 use std::path::Path;

@@ -7,10 +7,12 @@ mod componentize;
 mod inspect;
 mod new;
 pub mod rehearsal;
+mod run;
 pub mod script;
 mod source;
 mod test;
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -18,7 +20,8 @@ use clap::Subcommand;
 
 use self::bench::Bench;
 use self::inspect::Form;
-use crate::config;
+use self::run::Trial;
+use crate::config::{self, Config};
 
 /// Something differs, or cannot be done.
 const FAILED: u8 = 1;
@@ -81,12 +84,26 @@ pub enum Command {
         #[arg(required = true)]
         scripts: Vec<PathBuf>,
     },
+    /// Serve with this one filter, and tell what it answers.
+    Run {
+        /// The filter: a component. When it changes, the new version takes over.
+        filter: PathBuf,
+        /// Where the backend is: `ws://HOST:PORT/PATH` or `tcp://HOST:PORT`.
+        #[arg(long)]
+        backend: String,
+        /// Where clients come.
+        #[arg(long, default_value = "127.0.0.1:8080")]
+        listen: SocketAddr,
+        /// The filter's config, as JSON or YAML, or `@FILE`.
+        #[arg(long)]
+        config: Option<String>,
+    },
     /// Print the JSON Schema of scripts, for editors.
     Schema,
 }
 
-/// Does what the command line says.
-pub fn main(command: Command) -> ExitCode {
+/// Does what the command line says. `serve` is what runs a configuration.
+pub fn main(command: Command, serve: fn(Config) -> ExitCode) -> ExitCode {
     match command {
         Command::Bench { filter, config, target, json } => with_config(config.as_deref(), |config| {
             let form = if json { Form::Json } else { Form::Text };
@@ -95,6 +112,9 @@ pub fn main(command: Command) -> ExitCode {
         Command::Build { folder, out } => build::run(&folder, out.as_deref()),
         Command::Inspect { filter, config, json } => with_config(config.as_deref(), |config| {
             inspect::run(&filter, config, if json { Form::Json } else { Form::Text })
+        }),
+        Command::Run { filter, backend, listen, config } => with_config(config.as_deref(), |config| {
+            run::run(&Trial { filter: &filter, config, backend: &backend, listen }, serve)
         }),
         Command::New { lang, name, into } => new::run(&lang, &name, &into),
         Command::Test { filter, scripts } => test::run(&filter, &scripts),

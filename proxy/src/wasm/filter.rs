@@ -69,7 +69,9 @@ impl Filter for Instance {
             let (direction, kind) = (wit_direction(direction), wit_kind(kind));
             exports.filter.call_on_message(store, slot, direction, kind, size(payload), seen)
         })?;
-        self.verdict(&call, "on-message", verdict, kind)
+        let verdict = self.verdict(&call, "on-message", verdict, kind)?;
+        self.tell_verdict(&call, direction, kind, payload, &verdict);
+        Ok(verdict)
     }
 
     fn on_message_answer(
@@ -87,7 +89,9 @@ impl Filter for Instance {
                 exports.filter.call_on_message_answer(store, slot, direction, kind, size(payload), seen, answer)
             })
         })?;
-        self.verdict(&call, "on-message-answer", verdict, kind)
+        let verdict = self.verdict(&call, "on-message-answer", verdict, kind)?;
+        self.tell_verdict(&call, direction, kind, payload, &verdict);
+        Ok(verdict)
     }
 
     fn on_upstream(&mut self, call: Call<'_>, event: UpstreamEvent) -> Result<Reaction, FilterFailure> {
@@ -156,6 +160,7 @@ impl Instance {
             Admission::Refuse(_) => self.stats.refused.add(1),
             Admission::CallOut(_) => {}
         }
+        self.tell_admission(call, &admission);
         Ok(admission)
     }
 
@@ -180,6 +185,7 @@ impl Instance {
         let reaction = self.event(&mut call, name, run)?;
         let reaction = answer::reaction(reaction).map_err(|what| self.misused(&call, name, &what))?;
         self.stats.count_reaction(&reaction);
+        self.tell_reaction(&call, name, &reaction);
         Ok(reaction)
     }
 }

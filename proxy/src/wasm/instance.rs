@@ -31,6 +31,7 @@ pub(super) struct Instance {
     pub(super) subscription: Subscription,
     lives: Lives,
     failures_told: Gate,
+    pub(super) answers_told: Gate,
 }
 
 impl Instance {
@@ -58,6 +59,7 @@ impl Instance {
             updates,
             lives,
             failures_told: Gate::default(),
+            answers_told: Gate::default(),
         })
     }
 

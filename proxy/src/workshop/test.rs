@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use super::rehearsal::{Author, Failure, Line, Outcome, Theatre};
 use super::script::{LogLevel, Script};
 use super::{FAILED, MISUSED, source};
+use crate::cli::counted;
 use crate::config::{self, Colour};
 
 /// Lines of the log that are shown with a failure; the last ones say most.
@@ -52,7 +53,8 @@ fn played(filter: &Path, files: &[PathBuf]) -> Result<ExitCode, String> {
             }
         }
     }
-    println!("\n{passed} scenarios passed ({steps} steps), {failed} failed");
+    let (scenarios, steps) = (counted(passed, "scenario"), counted(steps, "step"));
+    println!("\n{scenarios} passed ({steps}), {failed} failed");
     Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::from(FAILED) })
 }
 

@@ -1,54 +1,18 @@
-//! Events and answers as a person reads them: one line each, long contents cut.
+//! Events and expectations as a person reads them: one line each, as [`words`](crate::wasm::words) has the filter's answers.
 
 use std::time::Duration;
 
 use super::lines::Line;
-use crate::dataplane::callout::Request;
-use crate::dataplane::chain::{Admission, Interest, Reaction, UpstreamEvent, Verdict};
-use crate::dataplane::message::{CloseReason, Direction, Message, MessageKind};
+use crate::dataplane::chain::{Interest, UpstreamEvent};
+use crate::dataplane::message::Direction;
+use crate::wasm::words::{SHOWN_MAX, close, message_in_words};
+pub(in crate::workshop) use crate::wasm::words::{admission, bytes_in_words, quoted, reaction, verdict};
 use crate::workshop::script::{
     CalloutOutcome, Event, Events, Fire, LogLevel, Step, Wanted, WantedClose, WantedContent, WantedLine, WantedText,
 };
 
-/// Characters of a content that are shown.
-const SHOWN_MAX: usize = 160;
-/// Bytes of a binary content that are shown.
-const BYTES_SHOWN_MAX: usize = 48;
 /// Of contents that differ, so many characters before the place are shown.
 const BEFORE: usize = 24;
-
-/// In quotes, on one line, cut.
-pub(in crate::workshop) fn quoted(text: &str) -> String {
-    let mut shown = String::from("\"");
-    for c in text.chars().take(SHOWN_MAX) {
-        match c {
-            '"' | '\\' => shown.extend(['\\', c]),
-            c if c.is_control() => shown.extend(c.escape_default()),
-            c => shown.push(c),
-        }
-    }
-    shown.push('"');
-    if text.chars().count() > SHOWN_MAX { shown + &format!("… ({} bytes)", text.len()) } else { shown }
-}
-
-/// As hexadecimal digits, cut.
-pub(in crate::workshop) fn bytes_in_words(bytes: &[u8]) -> String {
-    let digits: String = bytes.iter().take(BYTES_SHOWN_MAX).map(|byte| format!("{byte:02x}")).collect();
-    let more = if bytes.len() > BYTES_SHOWN_MAX { "…" } else { "" };
-    format!("hex {digits}{more} ({} bytes)", bytes.len())
-}
-
-/// Its content, as its kind has it.
-pub(in crate::workshop) fn message_in_words(message: &Message) -> String {
-    match (message.kind, std::str::from_utf8(&message.payload)) {
-        (MessageKind::Text, Ok(text)) => quoted(text),
-        _ => bytes_in_words(&message.payload),
-    }
-}
-
-fn payload(bytes: &[u8]) -> String {
-    std::str::from_utf8(bytes).map_or_else(|_| bytes_in_words(bytes), quoted)
-}
 
 /// Where long contents first differ, on both lines.
 pub(super) fn point_out(wanted: &[u8], got: &[u8], expected: &mut String, came: &mut String) {
@@ -101,62 +65,6 @@ fn callout_outcome(outcome: &CalloutOutcome) -> String {
         CalloutOutcome::Timeout => "timeout".to_owned(),
         CalloutOutcome::Unreachable => "unreachable".to_owned(),
         CalloutOutcome::TooLarge => "too-large".to_owned(),
-    }
-}
-
-pub(in crate::workshop) fn admission(admission: &Admission) -> String {
-    match admission {
-        Admission::Accept => "accept".to_owned(),
-        Admission::Refuse(refusal) => {
-            format!("refuse {}, headers {}, body {}", refusal.status, pairs(&refusal.headers), quoted(&refusal.body))
-        }
-        Admission::CallOut(request) => call_out(request),
-    }
-}
-
-pub(in crate::workshop) fn verdict(verdict: &Verdict) -> String {
-    match verdict {
-        Verdict::Continue => "continue".to_owned(),
-        Verdict::Remember => "remember".to_owned(),
-        Verdict::Replace(bytes) => format!("replace {}", payload(bytes)),
-        Verdict::Reply(message) => format!("reply {}", message_in_words(message)),
-        Verdict::Drop => "drop".to_owned(),
-        Verdict::Heartbeat(None) => "heartbeat".to_owned(),
-        Verdict::Heartbeat(Some(message)) => format!("heartbeat {}", message_in_words(message)),
-        Verdict::Close(reason) => close(reason),
-        Verdict::CallOut(request) => call_out(request),
-    }
-}
-
-pub(in crate::workshop) fn reaction(reaction: &Reaction) -> String {
-    match reaction {
-        Reaction::None => "none".to_owned(),
-        Reaction::Send(message) => format!("send {}", message_in_words(message)),
-        Reaction::Close(reason) => close(reason),
-        Reaction::CallOut(request) => call_out(request),
-    }
-}
-
-fn call_out(request: &Request) -> String {
-    let Request { method, url, headers, body, timeout_ms } = request;
-    format!(
-        "call_out {method} {}, headers {}, body {}, timeout {timeout_ms}ms",
-        quoted(url),
-        pairs(headers),
-        payload(body)
-    )
-}
-
-fn pairs(pairs: &[(Box<str>, Box<str>)]) -> String {
-    let pairs: Vec<String> = pairs.iter().map(|(name, value)| format!("{name}: {}", quoted(value))).collect();
-    format!("{{{}}}", pairs.join(", "))
-}
-
-fn close(reason: &CloseReason) -> String {
-    match reason.code {
-        Some(code) if reason.reason.is_empty() => format!("close {code}"),
-        Some(code) => format!("close {code} {}", quoted(&reason.reason)),
-        None => "close without a code".to_owned(),
     }
 }
 

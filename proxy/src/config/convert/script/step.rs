@@ -35,6 +35,8 @@ impl Convert<'_> {
                     if !connected.contains(&session) {
                         let help = "a 'connect' of this session must come before".to_owned();
                         self.note(&path, format!("there is no session '{session}' yet"), Some(help));
+                        // Said once.
+                        connected.push(session.clone());
                     }
                 }
                 Event::Advance { .. } | Event::Files(_) | Event::Reload(_) | Event::InstanceLost => {}

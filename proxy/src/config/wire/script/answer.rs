@@ -69,7 +69,7 @@ pub(in crate::config) enum RefusalOrStatus {
     /// 400 to 599.
     Status(u16),
     /// With more.
-    Refusal(Refusal),
+    Refusal(Box<Refusal>),
 }
 
 /// A refusal. What is not written is not compared.
