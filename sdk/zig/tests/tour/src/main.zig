@@ -240,3 +240,5 @@ fn reason(failed: belay.CalloutError) []const u8 {
 comptime {
     belay.exportFilter(Tour);
 }
+
+pub const panic = belay.panic;
