@@ -3,12 +3,14 @@
 
 mod common;
 
-use common::backend::Backend;
+use common::backend::{self, Backend};
 use common::belay::{Belay, http_get, route_to};
 use common::client;
+use common::handshake::read_head;
 use common::otlp::{Collector, Received, named};
 use common::raw;
 use futures_util::SinkExt;
+use tokio::io::AsyncWriteExt;
 
 const CLIENT_TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
 const CLIENT_SPAN: &str = "b7ad6b7169203331";
@@ -83,6 +85,43 @@ async fn a_session_is_traced_from_its_handshake_through_a_hold_to_its_end() {
         assert_eq!(message.attribute("belay.message.size"), bytes);
         assert_eq!(message.attribute("belay.verdict"), "continue");
     }
+}
+
+#[tokio::test]
+async fn a_callout_hangs_under_its_handshake_and_the_service_under_it() {
+    let Some(collector) = Collector::start("a_callout_is_traced", "http") else { return };
+    let mut backend = Backend::start().await;
+    let service = backend::listen(common::ports::free());
+    let origin = format!("http://{}", service.local_addr().unwrap());
+    let told = tokio::spawn(async move {
+        let (mut stream, _) = service.accept().await.unwrap();
+        let head = read_head(&mut stream).await.unwrap();
+        stream.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").await.unwrap();
+        head
+    });
+    let mut belay = Belay::start(&format!(
+        "{}filters: {{ auth: {{ use: auth-http, limits: {{ deadline: 1s }}, callouts: {{ allow: ['{origin}'] }}, \
+         config: {{ url: '{origin}/check?secret' }} }} }}\ntelemetry: {{ otlp: {{ endpoint: '{}', protocol: http }} }}\n",
+        route_to(backend.address, "    name: chat\n    filters: [auth]\n"),
+        collector.endpoint()
+    ))
+    .await;
+    let headers = format!("traceparent: 00-{CLIENT_TRACE}-{CLIENT_SPAN}-01\r\n");
+    let (client, visit) = tokio::join!(client::open(belay.address, "/room", &headers), backend.accept());
+    let told = told.await.unwrap();
+    drop((client.unwrap(), visit));
+    belay.terminate();
+    assert!(belay.ended().await.success());
+
+    let spans = collector.spans(5);
+    let callout = named(&spans, "GET");
+    assert!(callout.is_child_of(named(&spans, "GET chat")));
+    assert_eq!(callout.text("span_id"), span_id(told.header("traceparent").unwrap()));
+    assert_eq!(callout.attribute("http.request.method"), "GET");
+    assert_eq!(callout.attribute("http.response.status_code"), 204);
+    assert_eq!(callout.attribute("url.full"), format!("{origin}/check").as_str());
+    assert_eq!(callout.attribute("belay.filter"), "auth");
+    assert!(named(&spans, "filter auth").is_child_of(named(&spans, "GET chat")));
 }
 
 #[tokio::test]

@@ -24,7 +24,7 @@ mod shipped;
 
 use std::time::Duration;
 
-use belay::dataplane::callout::CalloutPolicy;
+use belay::dataplane::callout::{CalloutError, CalloutPolicy};
 use belay::dataplane::chain::{
     Admission, Call, Facts, Filter, FilterFailure, Handle, Interest, Reaction, Renewal, Subscription, UpstreamEvent,
     Verdict,

@@ -47,6 +47,43 @@ fn a_new_version_takes_over_between_two_events_with_what_was_kept() {
     assert_eq!(loaded.stats().sessions.value(), 0);
 }
 
+/// Asks about each message, and puts its name in the place of those that are answered. Longer ones trap it.
+fn asking(name: char) -> Guest {
+    Guest {
+        items: format!("(data (i32.const 2000) \"{name}\")").leak(),
+        on_message: "
+            (if (i32.gt_u (local.get $len) (i32.const 1)) (then unreachable))
+            (memory.fill (i32.const 0) (i32.const 0) (i32.const 64))
+            (i32.store8 (i32.const 0) (i32.const 7)) (i32.const 0)",
+        on_message_answer: "
+            (memory.fill (i32.const 0) (i32.const 0) (i32.const 64))
+            (i32.store8 (i32.const 0) (i32.const 2))
+            (i32.store (i32.const 4) (i32.const 2000)) (i32.store (i32.const 8) (i32.const 1)) (i32.const 0)",
+        ..Guest::default()
+    }
+}
+
+#[test]
+fn an_answer_goes_to_whichever_instance_there_is_by_then() {
+    let host = Host::new(None).unwrap();
+    let loaded = host.load(&spec(), &asking('a').component()).unwrap();
+    let mut filter = loaded.instantiate().unwrap();
+    let (mut one, mut two) = (Session::new(), Session::new());
+    let answered = |filter: &mut dyn Filter, session: &mut Session| {
+        let answer = Err(CalloutError::Timeout);
+        filter.on_message_answer(session.call(), Direction::ToBackend, MessageKind::Text, b"x", &answer)
+    };
+    one.connect(&mut *filter).unwrap();
+    assert!(matches!(one.text(&mut *filter, "x"), Ok(Verdict::CallOut(_))));
+    host.reload(&loaded, &asking('b').component()).unwrap();
+    renew(&mut *filter);
+    assert_eq!(answered(&mut *filter, &mut one), Ok(Verdict::Replace(b"b".to_vec())));
+
+    assert!(matches!(one.text(&mut *filter, "x"), Ok(Verdict::CallOut(_))));
+    assert!(two.text(&mut *filter, "too long").is_err(), "it traps");
+    assert_eq!(answered(&mut *filter, &mut one), Ok(Verdict::Replace(b"b".to_vec())));
+}
+
 #[test]
 fn a_session_that_says_nothing_through_many_versions_goes_on_where_it_was() {
     let host = Host::new(None).unwrap();

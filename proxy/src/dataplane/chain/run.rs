@@ -1,6 +1,8 @@
 //! Runs a route's filters over an event: forward for what goes to the backend, in reverse for what comes from it, and says
 //! what their verdicts together mean to the message. How one filter is run is the filter's.
 
+mod pass;
+
 use std::borrow::Cow;
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -9,14 +11,16 @@ use tracing::debug;
 
 use super::{
     Admission, Call, Entry, Facts, Filter, FilterFailure, Handle, Interest, Parked, Question, Reaction, Refusal,
-    Subscription, UpstreamEvent, Verdict,
+    Subscription, UpstreamEvent,
 };
 use crate::dataplane::callout::{ANSWERS_AN_EVENT_MAX, Answer, CalloutError, Request};
 use crate::dataplane::handshake::Handshake;
-use crate::dataplane::message::{CloseReason, Direction, Message, MessageKind};
+use crate::dataplane::message::{CloseReason, Direction, Message};
 use crate::dataplane::route::FailurePolicy;
-use crate::dataplane::trace::{FilterSpan, MessageFacts, MessageSpan};
+use crate::dataplane::trace::FilterSpan;
 use crate::time::Instant;
+
+pub(super) use pass::Journey;
 
 /// A filter as the chains of one worker share it.
 pub type SharedFilter = Rc<RefCell<Box<dyn Filter>>>;
@@ -82,24 +86,6 @@ pub enum Passage<'a> {
     Close(CloseReason),
     /// It waits for an answer, which goes to [`Chain::on_message_answer`].
     Asks(Box<Parked>),
-}
-
-/// What is known of a message on its way through the chain.
-#[derive(Debug)]
-pub(super) struct Journey {
-    pub(super) direction: Direction,
-    pub(super) kind: MessageKind,
-    /// As it came.
-    bytes: usize,
-    memory: Memory,
-    pub(super) span: Option<MessageSpan>,
-}
-
-impl Journey {
-    fn facts<'a>(&self, subject: &Subject<'a>) -> MessageFacts<'a> {
-        let (direction, kind, bytes) = (self.direction, self.kind, self.bytes);
-        MessageFacts { handshake: subject.handshake, route: subject.route, direction, kind, bytes }
-    }
 }
 
 /// What a filter hears with an event: how many answers that makes, and this one.
@@ -197,105 +183,6 @@ impl Chain {
                 FailurePolicy::Deny => Some(Entry::Refused(unavailable())),
             },
         }
-    }
-
-    /// Runs a message through the filters that listen to its direction. Traced if it is one of those that are.
-    pub fn on_message<'a>(
-        &self,
-        subject: &mut Subject<'_>,
-        direction: Direction,
-        kind: MessageKind,
-        payload: &'a [u8],
-    ) -> Passage<'a> {
-        let mut journey = Journey { direction, kind, bytes: payload.len(), memory: Memory::Forget, span: None };
-        journey.span = MessageSpan::sampled(&journey.facts(subject));
-        self.pass(subject, journey, Cow::Borrowed(payload), None)
-    }
-
-    /// Goes on with the filter that has asked about the message, and those after it.
-    pub fn on_message_answer(&self, subject: &mut Subject<'_>, parked: Parked, answer: &Answer) -> Passage<'static> {
-        let Parked { question, journey, payload } = parked;
-        let hears = Hears { answers: question.answers + 1, answer: Some(answer) };
-        self.pass(subject, journey, Cow::Owned(payload), Some((question.position, hears)))
-    }
-
-    fn pass<'a>(
-        &self,
-        subject: &mut Subject<'_>,
-        mut journey: Journey,
-        mut payload: Cow<'a, [u8]>,
-        resumed: Option<(usize, Hears<'_>)>,
-    ) -> Passage<'a> {
-        let listening = self.listening.borrow();
-        let later = listening.to(journey.direction).iter().filter(|&&position| match (&resumed, journey.direction) {
-            (None, _) => true,
-            (Some((at, _)), Direction::ToBackend) => position > *at,
-            (Some((at, _)), Direction::ToClient) => position < *at,
-        });
-        let first = resumed.iter().copied();
-        let mut passage = None;
-        for (position, hears) in first.chain(later.map(|&position| (position, Hears::NOTHING))) {
-            passage = Some(match self.show(subject, &journey, position, &payload, hears) {
-                Ok(Verdict::Continue) => continue,
-                Ok(Verdict::Remember) => {
-                    journey.memory = Memory::Remember;
-                    continue;
-                }
-                Ok(Verdict::Replace(replacement)) => {
-                    payload = Cow::Owned(replacement);
-                    continue;
-                }
-                Ok(Verdict::Reply(message)) => Passage::Reply(message),
-                Ok(Verdict::Drop) => Passage::Drop,
-                Ok(Verdict::Heartbeat(answer)) => Passage::Heartbeat(answer),
-                Ok(Verdict::Close(reason)) => Passage::Close(reason),
-                Ok(Verdict::CallOut(request)) if hears.answers < ANSWERS_AN_EVENT_MAX => {
-                    let terms = self.filters[position].borrow().callouts().cloned();
-                    let question = Question { request, terms, position, answers: hears.answers };
-                    return Passage::Asks(Box::new(Parked { question, journey, payload: payload.into_owned() }));
-                }
-                // It has been told that it asks too much.
-                Ok(Verdict::CallOut(_)) => Passage::Close(CloseReason::new(FILTER_FAILED, "filter failed")),
-                Err(failure) => match noted(failure) {
-                    FailurePolicy::Allow => continue,
-                    FailurePolicy::Deny => Passage::Close(CloseReason::new(FILTER_FAILED, "filter failed")),
-                },
-            });
-            break;
-        }
-        let passage = passage.unwrap_or(Passage::Forward(payload, journey.memory));
-        if let Some(span) = journey.span {
-            span.finish(&passage);
-        }
-        passage
-    }
-
-    fn show(
-        &self,
-        subject: &mut Subject<'_>,
-        journey: &Journey,
-        position: usize,
-        payload: &[u8],
-        hears: Hears<'_>,
-    ) -> Result<Verdict, FilterFailure> {
-        let (direction, kind) = (journey.direction, journey.kind);
-        let mut filter = self.filters[position].borrow_mut();
-        let called = journey.span.as_ref().map(|message| message.filter(filter.name()));
-        let mut said = match hears.answer {
-            None => filter.on_message(subject.call(position), direction, kind, payload),
-            Some(answer) => filter.on_message_answer(subject.call(position), direction, kind, payload, answer),
-        };
-        if hears.answers == ANSWERS_AN_EVENT_MAX && matches!(said, Ok(Verdict::CallOut(_))) {
-            said = filter.on_message_answer(subject.call(position), direction, kind, payload, &BUSY);
-        }
-        match (called, &said) {
-            (Some(called), _) => called.answered(&said),
-            (None, Ok(Verdict::Close(_)) | Err(_)) => {
-                MessageSpan::refused(&journey.facts(subject), filter.name(), &said);
-            }
-            (None, Ok(_)) => {}
-        }
-        said
     }
 
     /// Whether any filter listens to messages in this direction.

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use super::*;
-use crate::dataplane::chain::{FilterFailure, Renewal};
+use crate::dataplane::chain::{Renewal, Verdict};
+use crate::dataplane::message::MessageKind;
 use crate::id::SessionId;
 
 /// What each filter was told, in order.
