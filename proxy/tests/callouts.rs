@@ -38,10 +38,9 @@ async fn request(service: &mut Puppet) -> String {
     }
 }
 
-/// Asks the service at this port about each message that begins with a slash, by that path. A message passes if the answer is
+/// Asks the service at this origin about each message that begins with a slash, by that path. A message passes if the answer is
 /// 200; otherwise its sender is told the status or the number of the error.
-fn asking(port: u16) -> Vec<u8> {
-    let prefix = format!("http://127.0.0.1:{port}");
+fn asking(prefix: &str) -> Vec<u8> {
     let at = 2000 + prefix.len();
     Guest {
         items: format!(
@@ -86,16 +85,20 @@ const WRONG: &str = "error 5";
 const FORBIDDEN: &str = "error 0";
 
 async fn asking_before(echo: &Echo, port: u16, callouts: &str) -> Belay {
+    asking_of(&format!("http://127.0.0.1:{port}"), echo, callouts, |_| ()).await
+}
+
+async fn asking_of(origin: &str, echo: &Echo, callouts: &str, prepare: impl FnOnce(&mut Command)) -> Belay {
     let wasm = scratch("asking").join("asking.wasm");
-    std::fs::write(&wasm, asking(port)).unwrap();
-    Belay::start(&format!(
+    std::fs::write(&wasm, asking(origin)).unwrap();
+    let yaml = format!(
         "listeners: [{{ address: \"{{listen}}\" }}]\nadmin: {{ address: \"{{admin}}\" }}\n\
          filters: {{ ask: {{ wasm: {}, limits: {{ deadline: 1s }}, callouts: {{ {callouts} }} }} }}\n\
          routes: [{{ backend: \"ws://{}\", filters: [ask] }}]\n",
         wasm.display(),
         echo.address
-    ))
-    .await
+    );
+    Belay::start_with(&yaml, prepare).await
 }
 
 async fn says(client: &mut Client, text: &str) -> String {
@@ -187,6 +190,29 @@ async fn what_takes_too_long_is_away_too_much_or_not_allowed_is_told_at_once() {
     .await;
     assert_eq!(says(&mut two, "/ok").await, BUSY);
     assert_eq!(client::next_text(&mut one).await, TIMEOUT);
+}
+
+#[tokio::test]
+async fn a_service_is_asked_over_tls_if_it_can_be_trusted() {
+    let Some(python) = tools::program("callouts", "python3") else { return };
+    let folder = scratch("callouts-tls");
+    let (certificate, key) = (folder.join("cert.pem"), folder.join("key.pem"));
+    let pair = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+    std::fs::write(&certificate, pair.cert.pem()).unwrap();
+    std::fs::write(&key, pair.signing_key.serialize_pem()).unwrap();
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/callouts/service.py");
+    let mut service = Puppet::start(Command::new(python).arg(script).args([&certificate, &key]));
+    let origin = format!("https://127.0.0.1:{}", service.next().await);
+    let echo = Echo::start().await;
+    let allow = format!("allow: [\"{origin}\"]");
+
+    let belay = asking_of(&origin, &echo, &allow, |command| {
+        command.env("SSL_CERT_FILE", &certificate);
+    })
+    .await;
+    assert_eq!(says(&mut client::connect(belay.address, "/").await, "/ok").await, "/ok");
+    let belay = asking_of(&origin, &echo, &allow, |_| ()).await;
+    assert_eq!(says(&mut client::connect(belay.address, "/").await, "/ok").await, UNREACHABLE);
 }
 
 /// `auth-http` before this backend, with more of its config.

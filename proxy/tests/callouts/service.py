@@ -1,5 +1,9 @@
-"""An HTTP service that filters ask: its path says how it behaves. Prints its port, then a line for each connection and request."""
+"""An HTTP service that filters ask: its path says how it behaves. Prints its port, then a line for each connection and request.
 
+With the files of a certificate and its key it speaks TLS.
+"""
+
+import ssl
 import sys
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -82,6 +86,10 @@ class Service(BaseHTTPRequestHandler):
 
 server = ThreadingHTTPServer(("127.0.0.1", 0), Service)
 server.daemon_threads = True
+if len(sys.argv) > 1:
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(*sys.argv[1:])
+    server.socket = tls.wrap_socket(server.socket, server_side=True)
 print(server.server_port, flush=True)
 try:
     server.serve_forever()

@@ -11,10 +11,7 @@ pub(super) const RECIPE: Recipe = Recipe {
     ways: &[Way {
         name: "componentize-qjs",
         tools: &[NPM],
-        steps: &[
-            INSTALL,
-            Step { command: &["npm", "run", "--silent", "build"], env: &[], unless: None },
-        ],
+        steps: &[INSTALL, Step { command: &["npm", "run", "--silent", "build"], env: &[], unless: None }],
         made: "build/*.wasm",
     }],
 };
@@ -28,5 +25,8 @@ pub(super) const NPM: Tool = Tool {
 };
 
 /// What `package.json` names, once.
-pub(super) const INSTALL: Step =
-    Step { command: &["npm", "install", "--silent", "--no-audit", "--no-fund"], env: &[], unless: Some("node_modules") };
+pub(super) const INSTALL: Step = Step {
+    command: &["npm", "install", "--silent", "--no-audit", "--no-fund"],
+    env: &[],
+    unless: Some("node_modules"),
+};
