@@ -1,4 +1,5 @@
-// A fake host, for unit tests on the machine itself: link it with your filter and belay.c, in place of the generated bindings.
+// A fake host, for unit tests on the machine itself: link it with your filter, belay.c, belay_calls.c and belay_json.c, in place of
+// the generated bindings.
 //
 //     int main(void) {
 //         belay_test_start("{ \"words\": [\"darn\"] }");

@@ -18,14 +18,17 @@ pub fn filter(b: *std.Build, sdk: *std.Build.Dependency, name: []const u8, root:
     const belay = sdk.module("belay");
     const imports: []const std.Build.Module.Import = &.{.{ .name = "belay", .module = belay }};
 
-    const module = b.addExecutable(.{ .name = name, .root_module = b.createModule(.{
-        .root_source_file = root,
-        // No WASI: a filter needs none.
-        .target = b.resolveTargetQuery(.{ .cpu_arch = .wasm32, .os_tag = .freestanding }),
-        .optimize = .ReleaseSmall,
-        .strip = true,
-        .imports = imports,
-    }) });
+    const module = b.addExecutable(.{
+        .name = name,
+        .root_module = b.createModule(.{
+            .root_source_file = root,
+            // No WASI: a filter needs none.
+            .target = b.resolveTargetQuery(.{ .cpu_arch = .wasm32, .os_tag = .freestanding }),
+            .optimize = .ReleaseSmall,
+            .strip = true,
+            .imports = imports,
+        }),
+    });
     module.entry = .disabled;
     module.rdynamic = true;
     module.stack_size = 64 * 1024;
