@@ -70,6 +70,7 @@ fn spec(name: &str) -> FilterSpec {
     FilterSpec {
         name: name.into(),
         source: FilterSource::Shipped(name.into()),
+        sha256: None,
         config: serde_json::Value::Null,
         files: Vec::new(),
         on_failure: FailurePolicy::Deny,

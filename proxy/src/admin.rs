@@ -4,6 +4,7 @@
 
 pub mod metrics;
 
+mod config;
 mod filters;
 mod heartbeats;
 mod process;
@@ -24,6 +25,7 @@ use tokio::sync::oneshot;
 use crate::dataplane::ledger::Counters;
 use crate::dataplane::probe::Networks;
 use crate::telemetry::{LogControl, SpanCounts};
+pub use config::ConfigStatus;
 pub use filters::source as filters;
 pub use metrics::{Family, Kind, Sample, Source};
 pub use readiness::{Phase, Readiness};
@@ -60,7 +62,8 @@ pub struct Page {
 /// See [`Page::answer`].
 pub type Answer = Box<dyn Fn(&str) -> Option<serde_json::Value> + Send + Sync>;
 
-/// Something that another room does when it is asked to by POST: its path is a name between two given ends.
+/// Something that another room does when it is asked to by POST: its path is a name between two given ends, or the one end
+/// alone if the other is empty.
 pub struct Action {
     /// What the path begins with.
     pub before: &'static str,

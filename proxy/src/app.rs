@@ -12,13 +12,14 @@ use std::thread::available_parallelism;
 use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
 use tracing::{error, info};
 
 use self::filters::Filters;
 use self::learned::Learned;
-use self::reload::Reloader;
+use self::reload::{Parts, Requests};
 use self::workers::{WorkerFilters, Workers};
-use crate::admin::{self, Admin, Phase, Readiness};
+use crate::admin::{self, Admin, ConfigStatus, Phase, Readiness};
 use crate::clients::Clients;
 use crate::config::Config;
 use crate::dataplane::probe::Networks;
@@ -74,7 +75,11 @@ enum StartError {
 fn serve(config: Config, telemetry: &telemetry::Telemetry) -> Result<(), StartError> {
     let count = config.workers.map_or_else(default_workers, usize::from);
     let filters = Filters::load(&config).map_err(StartError::Filters)?;
-    let certificates = Watcher::start(config.certificates())?;
+    let lasting = config.lasting_certificates();
+    let certificates = Watcher::start(config.live_certificates().into_iter().chain(lasting.clone()).collect())?;
+    let certified = certificates.source();
+    let origin = reload::origin(&config);
+    let status = Arc::new(ConfigStatus::new(&config.origin.file.display().to_string(), &config.origin.sha256));
     let dataplane = Arc::new(files::within_the_limit(config.dataplane));
     let signals = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let readiness = Readiness::new();
@@ -83,19 +88,34 @@ fn serve(config: Config, telemetry: &telemetry::Telemetry) -> Result<(), StartEr
     let clients = Clients::start(config.clients.as_ref(), &dataplane, reporter)?;
     let networks = Arc::new(Networks::new(config.networks.networks_max));
     let learned = config.networks.learned.map(|file| Learned::start(file, Arc::clone(&networks))).transpose()?;
-    let reloader = Reloader::start(Arc::clone(&filters.host), filters.served.clone())?;
-    let worker_filters = WorkerFilters { make: filters.maker(), renewed: reloader.renewed() };
-    let workers = Workers::start(dataplane, count, &worker_filters, &clients.sink(), &networks)?;
+    let (renew, renewed) = watch::channel(0);
+    let worker_filters = WorkerFilters { make: filters.maker(), renewed };
+    let workers = Workers::start(Arc::clone(&dataplane), count, &worker_filters, &clients.sink(), &networks)?;
+    let parts = Parts {
+        filters: filters.clone(),
+        changer: workers.changer(&dataplane),
+        log: telemetry.log.clone(),
+        certificates,
+        lasting,
+        routed: clients.routed(),
+        readiness: readiness.clone(),
+        status: Arc::clone(&status),
+        renew,
+    };
+    let reloads = reload::start(origin, parts)?;
     let _admin = match config.admin {
         Some(admin) => {
             let sources = admin::Sources {
                 readiness: readiness.clone(),
                 workers: workers.counters.clone(),
                 spans: Arc::clone(&telemetry.spans),
-                more: [filters.source(), clients.source(), certificates.source()].into_iter().chain(reported).collect(),
+                more: [filters.source(), clients.source(), status.source(), certified]
+                    .into_iter()
+                    .chain(reported)
+                    .collect(),
                 networks,
-                pages: vec![clients.page(), filters.page()],
-                actions: vec![reloader.action()],
+                pages: vec![clients.page(), filters.page(), status.page()],
+                actions: reloads.actions(),
                 log: telemetry.log.clone(),
             };
             Some(start_admin(admin.address, sources)?)
@@ -106,7 +126,7 @@ fn serve(config: Config, telemetry: &telemetry::Telemetry) -> Result<(), StartEr
     for address in &workers.addresses {
         info!(%address, workers = count, "listening");
     }
-    let name = signals.block_on(told_to_stop())?;
+    let name = signals.block_on(told_to_stop(&reloads))?;
     info!(signal = name, "draining");
     readiness.set(Phase::Draining);
     workers.drain();
@@ -127,10 +147,15 @@ fn default_workers() -> usize {
     available_parallelism().map_or(1, usize::from)
 }
 
-async fn told_to_stop() -> std::io::Result<&'static str> {
+/// SIGHUP has the configuration read again, as is the custom.
+async fn told_to_stop(reloads: &Requests) -> std::io::Result<&'static str> {
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    Ok(tokio::select! {
-        _ = terminate.recv() => "SIGTERM",
-        _ = interrupt.recv() => "SIGINT",
-    })
+    let mut hangup = signal(SignalKind::hangup())?;
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => return Ok("SIGTERM"),
+            _ = interrupt.recv() => return Ok("SIGINT"),
+            Some(()) = hangup.recv() => reloads.reload("SIGHUP"),
+        }
+    }
 }

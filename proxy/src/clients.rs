@@ -24,7 +24,7 @@ use self::arrivals::Arrivals;
 use self::mailbox::{Mailbox, Note};
 use self::roster::Roster;
 use crate::admin;
-use crate::dataplane::route::Dataplane;
+use crate::dataplane::route::{Dataplane, Route};
 use crate::dataplane::state::{StateChange, StateSink};
 use crate::report::Reporter;
 
@@ -57,6 +57,16 @@ pub struct Clients {
     shared: Arc<Shared>,
     end: watch::Sender<Option<Duration>>,
     thread: std::thread::JoinHandle<()>,
+}
+
+/// Keeps those who count clients by route to the routes that there are.
+pub struct Routed(Arc<Shared>);
+
+impl Routed {
+    /// There are these from now on.
+    pub fn change(&self, routes: &[Arc<Route>]) {
+        self.0.arrivals.change(routes);
+    }
 }
 
 /// What the workers, the admin port and the thread share.
@@ -115,6 +125,11 @@ impl Clients {
     /// What workers tell.
     pub fn sink(&self) -> Arc<dyn StateSink> {
         Arc::clone(&self.shared) as Arc<dyn StateSink>
+    }
+
+    /// For who changes the routes.
+    pub fn routed(&self) -> Routed {
+        Routed(Arc::clone(&self.shared))
     }
 
     /// Its numbers.

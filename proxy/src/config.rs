@@ -28,14 +28,20 @@ pub use schema::schema;
 pub use script::{load as load_script, parse as parse_script, schema as script_schema};
 use serde::de::DeserializeOwned;
 
-use crate::dataplane::route::Dataplane;
+use crate::dataplane::route::{Dataplane, Routes};
+use crate::digest::sha256;
+use crate::stamp::Stamp;
 use crate::telemetry::Settings;
 use crate::tls::Watched;
-use crate::{clients, report};
+use crate::{clients, oci, report};
 
 /// A configuration that is known to make sense.
 #[derive(Clone, Debug)]
 pub struct Config {
+    /// Where it was read from.
+    pub origin: Origin,
+    /// All that the file says, defaults included and routes named: to tell what another file says otherwise.
+    pub said: serde_json::Value,
     /// For the workers.
     pub dataplane: Dataplane,
     /// The port for operators, if there is one.
@@ -48,10 +54,23 @@ pub struct Config {
     pub workers: Option<NonZeroUsize>,
     /// A folder for compiled filters.
     pub filter_cache: Option<PathBuf>,
+    /// Where filters are pulled from.
+    pub registries: oci::Settings,
     /// How clients are followed; nothing: they are not.
     pub clients: Option<clients::Settings>,
     /// Who is told of clients.
     pub report: Option<report::Settings>,
+}
+
+/// The file that a configuration was read from.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Origin {
+    /// As it was given.
+    pub file: PathBuf,
+    /// Of its text.
+    pub sha256: Box<str>,
+    /// From before it was read; nothing if no file was.
+    pub(crate) stamp: Option<Stamp>,
 }
 
 /// The port for operators.
@@ -71,17 +90,19 @@ pub struct NetworksConfig {
 }
 
 impl Config {
-    /// All that is made of files of certificates and keys.
-    pub(crate) fn certificates(&self) -> Vec<Arc<dyn Watched>> {
-        let mut all: Vec<Arc<dyn Watched>> = Vec::new();
-        for listener in &self.dataplane.listeners {
-            all.extend(listener.tls.clone().map(|tls| tls as Arc<dyn Watched>));
-        }
-        let backends = self.dataplane.routes.0.iter().map(|route| &route.backend.tls);
-        for tls in backends.chain(self.report.iter().map(|report| &report.tls)).chain([&self.telemetry.otlp.tls]) {
-            all.extend(tls.clone().map(|tls| tls as Arc<dyn Watched>));
-        }
-        all
+    /// What listeners and backends have of files of certificates and keys: another with a reload.
+    pub(crate) fn live_certificates(&self) -> Vec<Arc<dyn Watched>> {
+        let listeners = self.dataplane.listeners.iter().filter_map(|listener| listener.tls.clone());
+        let backends = self.dataplane.routes.0.iter().filter_map(|route| route.backend.tls.clone());
+        let callouts = self.dataplane.filters.iter().filter_map(|filter| filter.callouts.tls.clone());
+        let outwards = backends.chain(callouts).map(|tls| tls as Arc<dyn Watched>);
+        listeners.map(|tls| tls as Arc<dyn Watched>).chain(outwards).collect()
+    }
+
+    /// What the rest has of them: the same until the process ends.
+    pub(crate) fn lasting_certificates(&self) -> Vec<Arc<dyn Watched>> {
+        let report = self.report.iter().filter_map(|report| report.tls.clone());
+        report.chain(self.telemetry.otlp.tls.clone()).map(|tls| tls as Arc<dyn Watched>).collect()
     }
 }
 
@@ -93,7 +114,11 @@ const FILE_BYTES_MAX: u64 = 4 * 1024 * 1024;
 /// # Errors
 /// Everything that is wrong with it, or why it cannot be read.
 pub fn load(path: &Path) -> Result<Config, Diagnostics> {
-    parse(&text_of(path)?, path)
+    // From before it is read: a file that is swapped in between is found to have changed.
+    let stamp = std::fs::metadata(path).ok().map(|metadata| Stamp::from(&metadata));
+    let mut config = parse(&text_of(path)?, path)?;
+    config.origin.stamp = stamp;
+    Ok(config)
 }
 
 fn text_of(path: &Path) -> Result<String, Diagnostics> {
@@ -126,7 +151,10 @@ pub fn parse(text: &str, origin: &Path) -> Result<Config, Diagnostics> {
     let mut found = Vec::new();
     let config = read(text, origin.parent().unwrap_or(Path::new("")), &mut found);
     match config {
-        Some(config) if found.is_empty() => Ok(config),
+        Some(mut config) if found.is_empty() => {
+            config.origin = Origin { file: origin.to_owned(), sha256: sha256(text.as_bytes()).into(), stamp: None };
+            Ok(config)
+        }
         _ => Err(Diagnostics::new(&origin.display().to_string(), text, found)),
     }
 }
@@ -135,7 +163,10 @@ fn read(text: &str, folder: &Path, found: &mut Vec<Diagnostic>) -> Option<Config
     let shape =
         Shape { schema: schema(), schema_command: "belay schema", least: "it needs 'listeners' and 'routes' at least" };
     let (file, tree) = shape.read::<wire::File>(text, found)?;
-    Some(convert::convert(file, &tree, folder, found))
+    let said = serde_json::to_value(&file).unwrap_or_default();
+    let mut config = convert::convert(file, &tree, folder, found);
+    config.said = with_names(said, &config.dataplane.routes);
+    Some(config)
 }
 
 /// What a file may hold, for reading it into wire types.
@@ -172,6 +203,15 @@ impl Shape {
             }
         }
     }
+}
+
+/// Routes that were given no name have one all the same.
+fn with_names(mut said: serde_json::Value, routes: &Routes) -> serde_json::Value {
+    let items = said["routes"].as_array_mut().into_iter().flatten();
+    for (item, route) in items.zip(&routes.0) {
+        item["name"] = (*route.name).into();
+    }
+    said
 }
 
 fn nowhere(message: &str, help: &str) -> Diagnostic {

@@ -2,6 +2,7 @@
 //!
 //! The modules stand in reading order: what everybody uses, the data path, then the rooms that meet it at its seams.
 
+pub(crate) mod digest;
 pub mod id;
 pub(crate) mod stamp;
 pub mod time;
@@ -16,6 +17,7 @@ pub mod clients;
 pub mod report;
 
 pub mod config;
+pub mod oci;
 pub mod shipped;
 pub mod telemetry;
 

@@ -54,7 +54,7 @@ use self::context::Context;
 use self::engine::Compiling;
 pub use self::error::{HostError, LoadError, LoadProblem};
 use self::loaded::Compiled;
-pub use self::loaded::{FilterView, LoadedFilter, Reloads};
+pub use self::loaded::{FilterView, LoadedFilter, NextVersion, Reloads};
 pub use self::machine::{Isolated, MAPS_AN_INSTANCE, Machine, TooMuch};
 use self::program::Program;
 pub use self::services::breaker::BreakerState;
@@ -126,20 +126,26 @@ impl Host {
     /// Compiles a filter or takes it from the cache, checks it, and configures a first instance to see whether its config is
     /// good. Takes as long as compiling does: seconds for large components.
     pub fn load(&self, spec: &FilterSpec, component: &[u8]) -> Result<Arc<LoadedFilter>, LoadError> {
+        self.load_by(spec, component, Compiling::Together)
+    }
+
+    /// As [`Self::load`], while workers serve: it takes the time of one thread.
+    pub fn load_aside(&self, spec: &FilterSpec, component: &[u8]) -> Result<Arc<LoadedFilter>, LoadError> {
+        self.load_by(spec, component, Compiling::Aside)
+    }
+
+    fn load_by(
+        &self,
+        spec: &FilterSpec,
+        component: &[u8],
+        compiling: Compiling,
+    ) -> Result<Arc<LoadedFilter>, LoadError> {
         let fail = |problem| LoadError { filter: spec.name.clone(), problem };
-        let component = self.compiled(component, Compiling::Together).map_err(fail)?;
-        let context = Context {
-            name: spec.name.clone(),
-            config: spec.config.to_string(),
-            limits: spec.limits,
-            policy: spec.on_failure,
-            isolation: spec.isolation,
-            places: lives::Places::new(spec.limits.instances_max),
-            files: services::files::Files::new(&spec.name, &spec.files),
-            terms: Terms::new(&spec.name, spec.callouts.clone()),
-            services: self.services.of(&spec.name, spec.limits.table_entries_max),
-        };
-        LoadedFilter::new(context, component, &self.ticker).map(Arc::new)
+        let component = self.compiled(component, compiling).map_err(fail)?;
+        let services = self.services.of(&spec.name, spec.limits.table_entries_max);
+        let places = lives::Places::new(spec.limits.instances_max);
+        let terms = Terms::new(&spec.name, spec.callouts.clone());
+        LoadedFilter::new(Context::of(spec, services, places, terms), component, &self.ticker).map(Arc::new)
     }
 
     /// Compiles another version of a filter, checks it and configures an instance of it for each worker: all of it on the
@@ -148,12 +154,34 @@ impl Host {
     ///
     /// [`Filter::renew`]: crate::dataplane::chain::Filter::renew
     pub fn reload(&self, filter: &LoadedFilter, component: &[u8]) -> Result<u32, LoadError> {
-        let outcome = self.compiled(component, Compiling::Aside).and_then(|component| filter.replace(component));
-        outcome.map_err(|problem| {
-            let error = LoadError { filter: filter.name().into(), problem };
-            filter.refused(&error.problem.to_string());
-            error
-        })
+        let next = self.version_of(filter, filter.context(), component);
+        let next = next.inspect_err(|error| filter.refused(&error.problem.to_string()))?;
+        Ok(filter.serve(next))
+    }
+
+    /// The first half of a reload, with all that the YAML says of the filter by now: nothing has changed before
+    /// [`LoadedFilter::serve`]. Who shares an instance stays as it was, and so does how many there may be.
+    pub fn prepare(
+        &self,
+        filter: &LoadedFilter,
+        spec: &FilterSpec,
+        component: &[u8],
+    ) -> Result<NextVersion, LoadError> {
+        let before = filter.context();
+        let (services, places) = (Arc::clone(&before.services), Arc::clone(&before.places));
+        let context = Context::of(spec, services, places, before.terms.changed_to(&spec.callouts));
+        self.version_of(filter, Arc::new(context), component)
+    }
+
+    fn version_of(
+        &self,
+        filter: &LoadedFilter,
+        context: Arc<Context>,
+        component: &[u8],
+    ) -> Result<NextVersion, LoadError> {
+        let compiled = self.compiled(component, Compiling::Aside);
+        let next = compiled.and_then(|component| filter.prepare(context, component));
+        next.map_err(|problem| LoadError { filter: filter.name().into(), problem })
     }
 
     /// Compiles a component or takes it from the cache, and checks that it is of our world; no config is needed. As long as
@@ -168,7 +196,7 @@ impl Host {
     }
 
     fn compiled(&self, bytes: &[u8], compiling: Compiling) -> Result<Compiled, LoadProblem> {
-        let sha256: Box<str> = cache::sha256(bytes).into();
+        let sha256: Box<str> = crate::digest::sha256(bytes).into();
         let programs = || self.programs.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(program) = programs().get(&sha256).and_then(Weak::upgrade) {
             return Ok(Compiled { program, sha256 });

@@ -18,7 +18,6 @@ use common::{client, soon};
 use futures_util::SinkExt;
 use guest::Guest;
 use serde_json::Value;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 /// Belay with the filter of this file before an echo.
 async fn serving(echo: &Echo, wasm: &Path) -> Belay {
@@ -64,16 +63,6 @@ async fn generation(belay: &Belay, generation: u64) {
         }
     })
     .await;
-}
-
-async fn post(belay: &Belay, path: &str) -> (u16, Value) {
-    let mut stream = tokio::net::TcpStream::connect(belay.admin).await.unwrap();
-    let request = format!("POST {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
-    stream.write_all(request.as_bytes()).await.unwrap();
-    let mut answer = String::new();
-    soon("the answer to a POST", stream.read_to_string(&mut answer)).await.unwrap();
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-    (head[9..12].parse().unwrap(), serde_json::from_str(body).unwrap_or(Value::Null))
 }
 
 fn folder() -> PathBuf {
@@ -123,7 +112,7 @@ async fn a_bad_version_is_refused_and_told_and_the_old_goes_on() {
     let mut client = client::connect(belay.address, "/").await;
     assert_eq!(says(&mut client).await, "a00000001");
     put(b"not a component", &file);
-    let (status, told) = post(&belay, "/filters/count/reload").await;
+    let (status, told) = belay.post("/filters/count/reload").await;
     assert_eq!((status, &told["generation"]), (409, &Value::from(1)));
     assert!(told["last_error"].as_str().unwrap().contains("not a WebAssembly component"), "{told}");
     assert_eq!(says(&mut client).await, "a00000002");
@@ -131,10 +120,10 @@ async fn a_bad_version_is_refused_and_told_and_the_old_goes_on() {
     assert_eq!(metrics["belay_filter_reloads_total{filter=\"count\",outcome=\"refused\"}"], 1.0);
     belay.log_with("a filter was not reloaded").await;
 
-    assert_eq!(post(&belay, "/filters/nobody/reload").await.0, 404);
+    assert_eq!(belay.post("/filters/nobody/reload").await.0, 404);
     assert_eq!(belay.get("/filters/count/reload").await.unwrap().0, 405);
     put(&Guest::counting('b').component(), &file);
-    let (status, told) = post(&belay, "/filters/count/reload").await;
+    let (status, told) = belay.post("/filters/count/reload").await;
     assert_eq!((status, &told["last_error"]), (200, &Value::Null), "{told}");
     generation(&belay, 2).await;
     assert_eq!(says(&mut client).await, "b00000003");
@@ -149,7 +138,7 @@ async fn a_version_that_wants_nothing_is_not_asked_any_more() {
     let mut client = client::connect(belay.address, "/").await;
     assert_eq!(says(&mut client).await, "a00000001");
     put(&Guest { configure: WANTS_NOTHING, ..Guest::default() }.component(), &file);
-    assert_eq!(post(&belay, "/filters/count/reload").await.0, 200);
+    assert_eq!(belay.post("/filters/count/reload").await.0, 200);
     generation(&belay, 2).await;
     let calls = belay.metrics().await["belay_filter_calls_total{filter=\"count\"}"];
     assert_eq!(says(&mut client).await, "x");
@@ -220,7 +209,7 @@ async fn a_thousand_clients_notice_nothing_of_twenty_swaps() {
     for version in &versions {
         put(version, &file);
         let before = shown(&belay).await["generation"].as_u64().unwrap();
-        let (status, told) = post(&belay, "/filters/count/reload").await;
+        let (status, told) = belay.post("/filters/count/reload").await;
         assert_eq!(status, 200, "{told}");
         generation(&belay, told["generation"].as_u64().unwrap().max(before)).await;
     }

@@ -27,6 +27,7 @@ fn filter(host: &Host, name: &str, config: Value) -> Box<dyn Filter> {
     let spec = FilterSpec {
         name: name.into(),
         source: FilterSource::Shipped(name.into()),
+        sha256: None,
         config,
         files: Vec::new(),
         on_failure: FailurePolicy::Deny,

@@ -42,6 +42,7 @@ fn spec() -> FilterSpec {
     FilterSpec {
         name: "probe".into(),
         source: FilterSource::File("probe.wasm".into()),
+        sha256: None,
         config: serde_json::json!({ "a": 1 }),
         files: Vec::new(),
         on_failure: FailurePolicy::Deny,

@@ -9,11 +9,11 @@ use crate::time::Instant;
 use crate::wasm::{BreakerState, CALL_NANOS, FilterStats, FilterView, Host, LoadedFilter, VERDICTS};
 
 /// Tells of these filters, and of what the filters of this host share.
-pub fn source(host: Arc<Host>, filters: Vec<Arc<LoadedFilter>>) -> Source {
+pub fn source(host: Arc<Host>, filters: impl Fn() -> Vec<Arc<LoadedFilter>> + Send + Sync + 'static) -> Source {
     Box::new(move || {
         let mut samples: Vec<Sample> =
-            filters.iter().flat_map(|filter| samples_of(filter.name(), &filter.stats(), &filter.view())).collect();
-        samples.extend(filters.iter().flat_map(|filter| callouts_of(filter.name(), filter.callouts())));
+            filters().iter().flat_map(|filter| samples_of(filter.name(), &filter.stats(), &filter.view())).collect();
+        samples.extend(filters().iter().flat_map(|filter| callouts_of(filter.name(), &filter.callouts())));
         let services = host.services();
         samples.extend(services.breakers(Instant::now()).iter().map(|breaker| {
             let state = match breaker.state {

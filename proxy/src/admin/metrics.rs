@@ -4,7 +4,7 @@
 
 use std::fmt::Write;
 
-use super::{Sources, filters, process, traffic};
+use super::{Sources, config, filters, process, traffic};
 use crate::{clients, report, tls};
 
 /// What the answer calls itself.
@@ -171,12 +171,13 @@ pub fn documentation() -> String {
          stable. This page is made from the code; a test fails when it is not current.\n\nFor each direction, at all \
          times: `accepted = delivered + held + consumed + lost`, summed over reasons.\n",
     );
-    let rooms: [(&str, &[Family]); 6] = [
+    let rooms: [(&str, &[Family]); 7] = [
         ("Traffic", &traffic::families()),
         ("Clients", &clients::FAMILIES),
         ("Reports", &report::FAMILIES),
         ("Filters", &filters::FAMILIES),
         ("TLS", &tls::FAMILIES),
+        ("Configuration", &config::FAMILIES),
         ("Process", &process::FAMILIES),
     ];
     for (room, families) in rooms {

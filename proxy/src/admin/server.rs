@@ -115,7 +115,7 @@ fn show(page: &Page, query: &str) -> Response<Full<Bytes>> {
 fn action<'a>(sources: &'a Sources, path: &'a str) -> Option<(&'a Action, &'a str)> {
     sources.actions.iter().find_map(|action| {
         let name = path.strip_prefix(action.before)?.strip_suffix(action.after)?;
-        (!name.is_empty()).then_some((action, name))
+        (name.is_empty() == action.after.is_empty()).then_some((action, name))
     })
 }
 

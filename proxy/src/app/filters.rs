@@ -1,34 +1,43 @@
-//! The filters of a configuration: their components found, loaded once for the process, and made anew for each worker.
+//! The filters of a configuration: their components found, loaded once for the process, and made anew for each worker. When
+//! another configuration comes, all that it needs is made aside first.
 
-use std::borrow::Cow;
-use std::io::Read;
-use std::sync::Arc;
+mod component;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde_json::{Value, json};
 
-use super::workers::FilterMaker;
+use super::workers::{FilterMaker, Next, NextFilters};
 use crate::admin::{self, Page, Source};
 use crate::config::Config;
-use crate::dataplane::route::{FilterSource, FilterSpec};
-use crate::shipped;
+use crate::dataplane::route::{FilterSource, FilterSpec, Isolation};
+use crate::oci::Puller;
 use crate::stamp::Stamp;
-use crate::wasm::{Host, LoadedFilter, Machine};
-
-/// A component's file. JavaScript's and Python's are a few megabytes to forty.
-const COMPONENT_BYTES_MAX: u64 = 128 * 1024 * 1024;
+use crate::wasm::{Host, LoadError, LoadedFilter, Machine, NextVersion};
 
 /// All filters of a configuration, ready to serve.
+#[derive(Clone)]
 pub(super) struct Filters {
     pub(super) host: Arc<Host>,
-    pub(super) served: Vec<Arc<Served>>,
+    served: Arc<Mutex<Vec<Arc<Served>>>>,
 }
 
 /// A filter that is loaded, and where it came from.
 pub(super) struct Served {
     pub(super) spec: FilterSpec,
+    puller: Arc<Puller>,
     pub(super) loaded: Arc<LoadedFilter>,
     /// Of its file, when it was loaded.
     pub(super) loaded_from: Option<Stamp>,
+}
+
+/// The filters of another configuration, made aside. Nothing has changed before [`Prepared::serve`].
+pub(super) struct Prepared {
+    puller: Arc<Puller>,
+    served: Vec<Arc<Served>>,
+    versions: Vec<(Arc<LoadedFilter>, NextVersion)>,
+    /// For each worker.
+    pub(super) workers: Vec<NextFilters>,
 }
 
 impl Filters {
@@ -38,12 +47,17 @@ impl Filters {
     /// What is wrong with each filter that cannot be used.
     pub(super) fn load(config: &Config) -> Result<Self, Vec<String>> {
         let host = Host::new(config.filter_cache.as_deref()).map_err(|error| vec![error.to_string()])?;
+        let puller = Arc::new(Puller::new(config.registries.clone()));
         let (mut served, mut errors) = (Vec::new(), Vec::new());
         for spec in &config.dataplane.filters {
             // The stamp is taken first: a file that is swapped in between is found to have changed.
-            let loaded_from = stamp(spec);
-            match component(spec).and_then(|bytes| host.load(spec, &bytes).map_err(|error| error.to_string())) {
-                Ok(loaded) => served.push(Arc::new(Served { spec: spec.clone(), loaded, loaded_from })),
+            let loaded_from = component::stamp(spec);
+            let loaded = component::read(spec, &puller).and_then(|bytes| host.load(spec, &bytes).map_err(said));
+            match loaded {
+                Ok(loaded) => {
+                    let (spec, puller) = (spec.clone(), Arc::clone(&puller));
+                    served.push(Arc::new(Served { spec, puller, loaded, loaded_from }));
+                }
                 Err(error) => errors.push(error),
             }
         }
@@ -51,40 +65,125 @@ impl Filters {
         if let Err(error) = Machine::here().can_have(&isolated) {
             errors.push(error.to_string());
         }
-        if errors.is_empty() { Ok(Self { host: Arc::new(host), served }) } else { Err(errors) }
+        let (host, served) = (Arc::new(host), Arc::new(Mutex::new(served)));
+        if errors.is_empty() { Ok(Self { host, served }) } else { Err(errors) }
+    }
+
+    /// Those that serve, in the order of the configuration.
+    pub(super) fn served(&self) -> Vec<Arc<Served>> {
+        self.lock().clone()
     }
 
     /// Makes each worker's own.
     pub(super) fn maker(&self) -> FilterMaker {
-        let served = self.served.clone();
+        let filters = self.clone();
         Arc::new(move || {
-            served.iter().map(|filter| filter.loaded.instantiate().map_err(|error| error.to_string())).collect()
+            filters.served().iter().map(|filter| filter.loaded.instantiate_aside().map_err(said)).collect()
         })
+    }
+
+    /// Compiles and configures what another configuration needs beyond this one, for so many workers.
+    ///
+    /// # Errors
+    /// What is wrong with each filter that cannot be used.
+    pub(super) fn prepare(&self, config: &Config, workers: usize) -> Result<Prepared, Vec<String>> {
+        let before = self.served();
+        let puller = Arc::new(Puller::new(config.registries.clone()));
+        let mut prepared = Prepared { puller, served: Vec::new(), versions: Vec::new(), workers: Vec::new() };
+        prepared.workers.resize_with(workers, Vec::new);
+        let mut errors = Vec::new();
+        for spec in &config.dataplane.filters {
+            errors.extend(prepared.add(&self.host, &before, spec).err());
+        }
+        let versions = prepared.versions.iter();
+        let replaced = |filter: &&Arc<Served>| !versions.clone().any(|(loaded, _)| Arc::ptr_eq(loaded, &filter.loaded));
+        let kept = prepared.served.iter().filter(replaced).filter_map(|filter| filter.loaded.isolated());
+        let isolated: Vec<_> = versions.clone().filter_map(|(_, version)| version.isolated()).chain(kept).collect();
+        if let Err(error) = Machine::here().can_have(&isolated) {
+            errors.push(error.to_string());
+        }
+        if errors.is_empty() { Ok(prepared) } else { Err(errors) }
     }
 
     /// Their numbers.
     pub(super) fn source(&self) -> Source {
-        let loaded = self.served.iter().map(|filter| Arc::clone(&filter.loaded)).collect();
+        let filters = self.clone();
+        let loaded = move || filters.served().iter().map(|filter| Arc::clone(&filter.loaded)).collect();
         admin::filters(Arc::clone(&self.host), loaded)
     }
 
     /// `GET /filters`: which version of each serves, and what came of the last reload.
     pub(super) fn page(&self) -> Page {
-        let served = self.served.clone();
-        let all = move || Value::Array(served.iter().map(|filter| describe(filter)).collect());
+        let filters = self.clone();
+        let all = move || Value::Array(filters.served().iter().map(|filter| describe(filter)).collect());
         Page { path: "/filters", answer: Box::new(move |_query| Some(json!({ "filters": all() }))) }
     }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Arc<Served>>> {
+        self.served.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Prepared {
+    /// A filter goes on as it is if nothing has changed, is reloaded if it can be, and is another filter of the same name
+    /// if other sessions are to share its instances.
+    fn add(&mut self, host: &Host, before: &[Arc<Served>], spec: &FilterSpec) -> Result<(), String> {
+        let loaded_from = component::stamp(spec);
+        let place = before.iter().position(|filter| filter.spec.name == spec.name && shares_as(&filter.spec, spec));
+        let loaded = match place {
+            Some(place) => {
+                let loaded = Arc::clone(&before[place].loaded);
+                let is_as_before = before[place].spec == *spec;
+                // What a digest names does not change.
+                if !(is_as_before && matches!(spec.source, FilterSource::Registry(_))) {
+                    let bytes = component::read(spec, &self.puller)?;
+                    if !is_as_before || !loaded.is_of(&bytes) {
+                        let version = host.prepare(&loaded, spec, &bytes).map_err(said)?;
+                        self.versions.push((Arc::clone(&loaded), version));
+                    }
+                }
+                self.workers.iter_mut().for_each(|worker| worker.push(Next::Kept(place)));
+                loaded
+            }
+            None => {
+                let bytes = component::read(spec, &self.puller)?;
+                let loaded = host.load_aside(spec, &bytes).map_err(said)?;
+                for worker in &mut self.workers {
+                    worker.push(Next::New(loaded.instantiate_aside().map_err(said)?));
+                }
+                loaded
+            }
+        };
+        let puller = Arc::clone(&self.puller);
+        self.served.push(Arc::new(Served { spec: spec.clone(), puller, loaded, loaded_from }));
+        Ok(())
+    }
+
+    /// From now on these serve. What is left is to give each worker its own.
+    pub(super) fn serve(self, filters: &Filters) -> Vec<NextFilters> {
+        for (loaded, version) in self.versions {
+            loaded.serve(version);
+        }
+        *filters.lock() = self.served;
+        self.workers
+    }
+}
+
+/// Whether sessions can go from the one to the other with what an instance keeps of them.
+fn shares_as(before: &FilterSpec, next: &FilterSpec) -> bool {
+    before.isolation == next.isolation
+        && (next.isolation == Isolation::Shared || before.limits.instances_max == next.limits.instances_max)
 }
 
 impl Served {
     /// Of its file as it is now, if it comes from one.
     pub(super) fn stamp(&self) -> Option<Stamp> {
-        stamp(&self.spec)
+        component::stamp(&self.spec)
     }
 
     /// Its component as it is now.
-    pub(super) fn component(&self) -> Result<Cow<'static, [u8]>, String> {
-        component(&self.spec)
+    pub(super) fn component(&self) -> Result<std::borrow::Cow<'static, [u8]>, String> {
+        component::read(&self.spec, &self.puller)
     }
 }
 
@@ -94,6 +193,7 @@ pub(super) fn describe(filter: &Served) -> Value {
     let source = match &filter.spec.source {
         FilterSource::Shipped(name) => json!({ "use": name }),
         FilterSource::File(path) => json!({ "wasm": path }),
+        FilterSource::Registry(reference) => json!({ "wasm": reference.to_string() }),
     };
     json!({
         "name": filter.spec.name,
@@ -107,26 +207,6 @@ pub(super) fn describe(filter: &Served) -> Value {
     })
 }
 
-fn stamp(spec: &FilterSpec) -> Option<Stamp> {
-    let FilterSource::File(path) = &spec.source else { return None };
-    std::fs::metadata(path).ok().map(|metadata| Stamp::from(&metadata))
-}
-
-fn component(spec: &FilterSpec) -> Result<Cow<'static, [u8]>, String> {
-    match &spec.source {
-        FilterSource::Shipped(name) => shipped::component(name)
-            .map(Into::into)
-            .ok_or_else(|| format!("filter {}: '{name}' does not ship with Belay", spec.name)),
-        FilterSource::File(path) => {
-            let cannot =
-                |why: &dyn std::fmt::Display| format!("filter {}: cannot read {}: {why}", spec.name, path.display());
-            let file = std::fs::File::open(path).map_err(|error| cannot(&error))?;
-            let mut bytes = Vec::new();
-            file.take(COMPONENT_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(|error| cannot(&error))?;
-            if bytes.len() as u64 > COMPONENT_BYTES_MAX {
-                return Err(cannot(&"it is longer than 128 MiB"));
-            }
-            Ok(bytes.into())
-        }
-    }
+fn said(error: LoadError) -> String {
+    error.to_string()
 }

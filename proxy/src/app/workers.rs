@@ -1,5 +1,9 @@
 //! The worker threads: each with a runtime, listening sockets and filter instances of its own. What they do is the data
-//! path's; when they begin and end is the app's.
+//! path's; when they begin and end, and what they serve by, is the app's.
+
+mod change;
+mod doors;
+mod sockets;
 
 use std::cell::RefCell;
 use std::io;
@@ -9,21 +13,23 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use socket2::{Domain, Protocol, Socket, Type};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
-use crate::dataplane::chain::Filter;
+use self::change::Change;
+pub use self::change::{Changer, Next, NextFilters, Progress, Sockets};
+use self::doors::Doors;
+use crate::dataplane::chain::{Filter, SharedFilter};
 use crate::dataplane::ledger::Counters;
-use crate::dataplane::listener::{self, Connections};
+use crate::dataplane::listener::Connections;
 use crate::dataplane::message::CloseReason;
 use crate::dataplane::probe::Networks;
-use crate::dataplane::route::{Dataplane, Listener};
+use crate::dataplane::route::Dataplane;
 use crate::dataplane::session::Budget;
 use crate::dataplane::state::StateSink;
 use crate::dataplane::worker::Worker;
 
 /// Makes one worker's instances of all filters, on that worker's thread.
-pub type FilterMaker = Arc<dyn Fn() -> Result<Vec<Box<dyn Filter>>, String> + Send + Sync>;
+pub type FilterMaker = Arc<dyn Fn() -> Result<Vec<Box<dyn Filter + Send>>, String> + Send + Sync>;
 
 /// A worker's filters: how they are made, and when there may be newer ones.
 pub struct WorkerFilters {
@@ -46,6 +52,9 @@ pub enum Phase {
 pub struct Workers {
     threads: Vec<JoinHandle<()>>,
     phase: watch::Sender<Phase>,
+    changes: Vec<mpsc::Sender<Change>>,
+    connections: Vec<Connections>,
+    budget: Budget,
     /// One for each worker.
     pub counters: Vec<Arc<Counters>>,
     /// Where each listener really listens, when it was given port 0.
@@ -73,8 +82,6 @@ pub enum StartError {
     Filters(String),
 }
 
-/// Connections that the kernel keeps for us until we accept them: a reconnecting crowd comes at once.
-const BACKLOG: i32 = 4096;
 /// After a drain's own time, for close handshakes to end.
 const DRAIN_GRACE: Duration = Duration::from_secs(6);
 
@@ -93,14 +100,20 @@ impl Workers {
         let mut sockets: Vec<Vec<TcpListener>> = (0..count).map(|_| Vec::new()).collect();
         let mut addresses = Vec::new();
         for listener in &dataplane.listeners {
-            let address = check_free(listener)?;
-            for worker in &mut sockets {
-                worker.push(bind(address, Sharing::BetweenWorkers).map_err(|cause| refused(address, cause))?);
-            }
+            let (address, opened) = sockets::open(listener.address, count)?;
+            sockets.iter_mut().zip(opened).for_each(|(worker, socket)| worker.push(socket));
             addresses.push(address);
         }
         let (phase, watched) = watch::channel(Phase::Serving);
-        let mut workers = Self { threads: Vec::new(), phase, counters: Vec::new(), addresses };
+        let mut workers = Self {
+            threads: Vec::new(),
+            phase,
+            changes: Vec::new(),
+            connections: connections.clone(),
+            budget: budget.clone(),
+            counters: Vec::new(),
+            addresses,
+        };
         for (index, sockets) in sockets.into_iter().enumerate() {
             let counters = Arc::new(Counters::default());
             workers.counters.push(Arc::clone(&counters));
@@ -109,6 +122,8 @@ impl Workers {
                 (Arc::clone(&dataplane), Arc::clone(&filters.make), Arc::clone(networks), Arc::clone(states));
             let (budget, connections, watched) = (budget.clone(), connections.clone(), watched.clone());
             let renewed = filters.renewed.clone();
+            let (change, changes) = mpsc::channel(1);
+            workers.changes.push(change);
             let body = move || {
                 let local = tokio::runtime::Builder::new_current_thread()
                     .enable_all()
@@ -118,9 +133,9 @@ impl Workers {
                     (Err(error), _) => return drop(ready.send(Err(StartError::Worker(error)))),
                     (_, Err(error)) => return drop(ready.send(Err(StartError::Filters(error)))),
                 };
-                let filters: Vec<_> = filters.into_iter().map(|filter| Rc::new(RefCell::new(filter))).collect();
-                let worker = Rc::new(Worker::new(dataplane, &filters, counters, budget, states, networks));
-                let signals = Signals { phase: watched, renewed };
+                let filters = filters.into_iter().map(shared).collect();
+                let worker = Rc::new(Worker::new(dataplane, filters, counters, budget, states, networks));
+                let signals = Signals { phase: watched, renewed, changes };
                 local.block_on(run(worker, sockets, connections, signals, move || drop(ready.send(Ok(())))));
             };
             let thread = std::thread::Builder::new().name(format!("belay-{index}")).spawn(body)?;
@@ -131,6 +146,17 @@ impl Workers {
             }
         }
         Ok(workers)
+    }
+
+    /// Has them serve by other configurations than this, which they were started with.
+    pub fn changer(&self, dataplane: &Dataplane) -> Changer {
+        Changer {
+            workers: self.changes.clone(),
+            listeners: dataplane.listeners.clone(),
+            connections: self.connections.clone(),
+            budget: self.budget.clone(),
+            pending: None,
+        }
     }
 
     /// Ends every session as the drain's policy says, then the workers. Blocks until they are done.
@@ -145,10 +171,15 @@ impl Workers {
     }
 }
 
+fn shared(filter: Box<dyn Filter + Send>) -> SharedFilter {
+    Rc::new(RefCell::new(filter))
+}
+
 /// What a worker is told from outside.
 struct Signals {
     phase: watch::Receiver<Phase>,
     renewed: watch::Receiver<u64>,
+    changes: mpsc::Receiver<Change>,
 }
 
 async fn run(
@@ -162,7 +193,7 @@ async fn run(
         let worker = Rc::clone(&worker);
         async move { worker.run_timers().await }
     });
-    let Signals { mut phase, mut renewed } = signals;
+    let Signals { mut phase, mut renewed, mut changes } = signals;
     tokio::task::spawn_local({
         let worker = Rc::clone(&worker);
         async move {
@@ -171,26 +202,20 @@ async fn run(
             }
         }
     });
-    let dataplane = Arc::clone(&worker.dataplane);
-    let mut accepting = Vec::new();
-    for ((socket, listener), connections) in sockets.into_iter().zip(&dataplane.listeners).zip(connections) {
-        match tokio::net::TcpListener::from_std(socket) {
-            Ok(socket) => accepting.push(tokio::task::spawn_local(listener::run(
-                Rc::clone(&worker),
-                socket,
-                listener.clone(),
-                connections,
-            ))),
-            Err(error) => tracing::error!(address = %listener.address, %error, "a worker cannot use its socket"),
+    let mut doors = Doors::default();
+    doors.change(&worker, sockets.into_iter().map(Next::New).collect(), connections);
+    ready();
+    loop {
+        tokio::select! {
+            // An error means that whoever would say so is gone.
+            _ = phase.wait_for(|phase| *phase == Phase::Draining) => break,
+            Some(change) = changes.recv() => take_up(&worker, &mut doors, change),
         }
     }
-    ready();
-    // An error means that whoever would say so is gone.
-    drop(phase.wait_for(|phase| *phase == Phase::Draining).await);
-    for task in accepting {
-        task.abort();
-    }
-    let drain = &dataplane.drain;
+    drop(changes);
+    doors.shut();
+    let table = worker.table();
+    let drain = &table.dataplane.drain;
     let reason = CloseReason::new(drain.close_code, "going away");
     worker.shut_down_sessions(&reason, drain.over).await;
     let deadline = tokio::time::Instant::now() + DRAIN_GRACE;
@@ -199,38 +224,20 @@ async fn run(
     }
 }
 
-/// Whether several sockets may listen on one address.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Sharing {
-    Alone,
-    /// `SO_REUSEPORT`: the kernel spreads connections over them.
-    BetweenWorkers,
-}
-
-/// The address to bind; fails if anybody listens there, which `SO_REUSEPORT` would hide if it were another of us.
-fn check_free(listener: &Listener) -> Result<SocketAddr, StartError> {
-    let refused = |cause| refused(listener.address, cause);
-    bind(listener.address, Sharing::Alone).and_then(|socket| socket.local_addr()).map_err(refused)
-}
-
-fn bind(address: SocketAddr, sharing: Sharing) -> io::Result<TcpListener> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-    socket.set_reuse_address(true)?;
-    if sharing == Sharing::BetweenWorkers {
-        socket.set_reuse_port(true)?;
-    }
-    socket.set_nonblocking(true)?;
-    socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
-    Ok(socket.into())
-}
-
-fn refused(address: SocketAddr, cause: io::Error) -> StartError {
-    let hint = match cause.kind() {
-        io::ErrorKind::AddrInUse => "; another process listens there: stop it, or choose another address",
-        io::ErrorKind::PermissionDenied => "; ports below 1024 need a privilege: choose a higher one",
-        io::ErrorKind::AddrNotAvailable => "; this machine has no such address",
-        _ => "",
-    };
-    StartError::Listen { address, cause, hint }
+/// Nothing comes in between: whoever is served next is served by all of it.
+fn take_up(worker: &Rc<Worker>, doors: &mut Doors, change: Change) {
+    let Change { dataplane, filters, sockets, connections, taken } = change;
+    let before = worker.table();
+    let filters = filters.into_iter().map(|next| match next {
+        Next::Kept(place) => Rc::clone(&before.filters()[place]),
+        Next::New(filter) => shared(filter),
+    });
+    worker.serve_by(dataplane, filters.collect());
+    doors.change(worker, sockets, connections);
+    drop(taken);
+    let worker = Rc::clone(worker);
+    tokio::task::spawn_local(async move {
+        worker.renew_filters().await;
+        worker.wake_sessions().await;
+    });
 }

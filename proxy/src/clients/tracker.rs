@@ -18,7 +18,6 @@ pub(super) async fn run(
     reporter: Option<(Reporter, Survivors)>,
     mut ended: watch::Receiver<Option<Duration>>,
 ) {
-    let mut watches = shared.arrivals.watches();
     let mut seconds = interval(storm::EVERY);
     // Seconds that were missed come as one long one.
     seconds.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -29,7 +28,7 @@ pub(super) async fn run(
     let within = loop {
         tokio::select! {
             now = seconds.tick() => {
-                shared.arrivals.handle_second(&mut watches, now - last_second);
+                shared.arrivals.handle_second(now - last_second);
                 last_second = now;
             }
             () = something_to_do(shared.following.as_ref()) => teller.turn(),

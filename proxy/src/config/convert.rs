@@ -3,6 +3,7 @@
 
 mod filter;
 mod listener;
+mod registries;
 mod report;
 mod route;
 mod script;
@@ -17,7 +18,7 @@ pub(super) use self::script::script;
 use super::diagnostics::Diagnostic;
 use super::path::Path;
 use super::tree::Node;
-use super::{Admin, Config, NetworksConfig, scalar, wire};
+use super::{Admin, Config, NetworksConfig, Origin, scalar, wire};
 use crate::dataplane::route::{Dataplane, Drain, Limits, Routes};
 
 /// The validated file. It may be less than the file says if mistakes were noted, here or by the walk over the schema.
@@ -45,6 +46,8 @@ impl Convert<'_> {
         let (clients, report) = self.clients_and_report(file.clients, file.report, &top);
         let filter_cache = file.filter_cache.map(|folder| self.folder_at(&folder, &top.key("filter_cache")));
         Config {
+            origin: Origin::default(),
+            said: serde_json::Value::Null,
             dataplane: Dataplane {
                 listeners,
                 routes: Routes(self.routes(file.routes, &names, &doors, &top.key("routes"))),
@@ -57,6 +60,7 @@ impl Convert<'_> {
             telemetry: self.telemetry(file.telemetry, &top.key("telemetry")),
             workers: file.workers.and_then(|workers| NonZeroUsize::new(workers as usize)),
             filter_cache,
+            registries: self.registries(file.registries, &top.key("registries")),
             clients,
             report,
         }

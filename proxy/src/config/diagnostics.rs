@@ -81,6 +81,19 @@ impl fmt::Display for Diagnostics {
 
 impl std::error::Error for Diagnostics {}
 
+/// On one line, without what the file says there: `routes[0].hold (line 7, column 3): …`.
+impl fmt::Display for Diagnostic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.path)?;
+        if let Some(Place { line, column, .. }) = self.place {
+            write!(f, " (line {line}, column {column})")?;
+        }
+        let colon = if self.path.is_empty() { "" } else { ": " };
+        write!(f, "{colon}{}", self.message)?;
+        self.help.iter().try_for_each(|help| write!(f, " ({help})"))
+    }
+}
+
 impl Diagnostic {
     fn render(&self, origin: &str, lines: &[&str], paint: &Paint, out: &mut String) {
         let colon = if self.path.is_empty() { "" } else { ": " };

@@ -7,6 +7,7 @@
 
 mod filter;
 mod listener;
+mod registries;
 mod report;
 mod route;
 pub(super) mod script;
@@ -14,6 +15,7 @@ mod telemetry;
 
 pub(super) use filter::*;
 pub(super) use listener::*;
+pub(super) use registries::*;
 pub(super) use report::*;
 pub(super) use route::*;
 pub(super) use telemetry::*;
@@ -56,6 +58,8 @@ pub(super) struct File {
     ///
     /// Set it when filters are large: those made from JavaScript or Python take seconds to compile.
     pub(super) filter_cache: Option<String>,
+    /// How registries are spoken to that filters are pulled from.
+    pub(super) registries: Registries,
     /// The port for operators: liveness, readiness, metrics. Without it there is none.
     pub(super) admin: Option<Admin>,
     /// What adaptive probes learn of the clients' networks.

@@ -91,7 +91,7 @@ impl Driver {
         let now = Instant::now();
         let steps = [
             self.obey(now, key),
-            self.run_errands(cx, now),
+            self.run_errands(cx, now, key),
             self.dial(cx, now, key),
             self.read_client(cx, now),
             self.read_upstream(cx, now),
@@ -105,6 +105,7 @@ impl Driver {
     }
 
     fn obey(&mut self, now: Instant, key: SessionKey) -> Progress {
+        self.take_up_route(now, key);
         let Some(command) = self.worker.take_command(key) else { return Progress::None };
         self.worker.with_context(now, |context| match command {
             Command::BackendBack(wait) => self.session.handle_backend_back(context, wait),
@@ -114,12 +115,14 @@ impl Driver {
     }
 
     /// Hands over what was answered, and asks what is to be asked: that is looked at in the next round.
-    fn run_errands(&mut self, cx: &mut TaskContext<'_>, now: Instant) -> Progress {
+    fn run_errands(&mut self, cx: &mut TaskContext<'_>, now: Instant, key: SessionKey) -> Progress {
         let mut progress = Progress::None;
         while let Some((errand, answer)) = self.errands.poll(cx) {
             self.worker.with_context(now, |context| self.session.handle_answer(context, errand, &answer));
             progress = Progress::Made;
         }
+        // Between a message and the one behind it, which may wait again.
+        self.take_up_route(now, key);
         if self.session.has_behind() {
             self.worker.with_context(now, |context| self.session.handle_behind(context));
             progress = Progress::Made;
@@ -131,6 +134,20 @@ impl Driver {
             progress = Progress::Made;
         }
         progress
+    }
+
+    /// If a reload gave the session's route a successor.
+    fn take_up_route(&mut self, now: Instant, key: SessionKey) {
+        if self.session.successor().is_none() {
+            return;
+        }
+        let Some(before) = self.worker.with_context(now, |context| self.session.handle_successor(context)) else {
+            return;
+        };
+        let authority = &before.route.backend.authority;
+        if *authority != self.session.route().route.backend.authority {
+            self.worker.stop_waiting(authority, key);
+        }
     }
 
     fn meet_deadlines(&mut self, now: Instant) -> Progress {

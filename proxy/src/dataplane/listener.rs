@@ -19,8 +19,7 @@ use tracing::{debug, warn};
 
 use super::route::{Listener, ListenerLimits, Protocol};
 use super::serve::{self, Door};
-use super::session::RouteState;
-use super::worker::Worker;
+use super::worker::{RouteState, Worker};
 use crate::time::Instant;
 
 /// Connections that are open, over all workers, and how many may be.
@@ -38,6 +37,12 @@ impl Connections {
     /// So many at a time, shared by all clones.
     pub fn new(open_max: usize) -> Self {
         Self { open: Arc::default(), open_max }
+    }
+
+    /// From now on so many. Those that are open count.
+    #[must_use]
+    pub fn limited_to(&self, open_max: usize) -> Self {
+        Self { open: Arc::clone(&self.open), open_max }
     }
 
     fn take(&self) -> Option<ConnectionSlot> {
@@ -67,7 +72,7 @@ enum Service {
 }
 
 /// Accepts for ever.
-pub async fn run(worker: Rc<Worker>, socket: TcpListener, listener: Listener, connections: Connections) {
+pub async fn run(worker: Rc<Worker>, socket: Rc<TcpListener>, listener: Listener, connections: Connections) {
     let listener = Rc::new(listener);
     let Some(service) = service(&worker, &listener) else {
         return warn!(address = %listener.address, "no route names this listener: nobody is accepted");
@@ -109,8 +114,9 @@ fn service(worker: &Worker, listener: &Listener) -> Option<Service> {
     match listener.protocol {
         Protocol::Http => Some(Service::Http(Rc::new(http(&listener.limits)))),
         Protocol::Tcp => {
-            let route = worker.dataplane.routes.of_listener(listener.name.as_deref()?)?;
-            worker.route(route).cloned().map(Service::Raw)
+            let table = worker.table();
+            let route = table.dataplane.routes.of_listener(listener.name.as_deref()?)?;
+            table.route(route).cloned().map(Service::Raw)
         }
     }
 }

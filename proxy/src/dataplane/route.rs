@@ -12,6 +12,7 @@ use super::callout::CalloutPolicy;
 use super::codec::Framing;
 use super::heartbeat::HeartbeatPolicy;
 use super::hold::HoldPolicy;
+use crate::oci;
 use crate::tls::{ClientTls, ServerTls};
 
 pub use find::{has_dot_segments, parameter};
@@ -188,12 +189,14 @@ pub struct SlowClient {
 }
 
 /// A filter as the YAML names it.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub struct FilterSpec {
     /// Unique.
     pub name: Box<str>,
     /// Its component.
     pub source: FilterSource,
+    /// The SHA-256 sum of the component that is meant, in lower-case hexadecimal digits; any other is refused.
+    pub sha256: Option<Box<str>>,
     /// Handed to `configure` as JSON.
     pub config: serde_json::Value,
     /// Files it may read, by the name it knows them under.
@@ -215,6 +218,8 @@ pub enum FilterSource {
     Shipped(Box<str>),
     /// A file.
     File(PathBuf),
+    /// A registry.
+    Registry(oci::Reference),
 }
 
 /// What a failure of the filter means to the event it failed on.

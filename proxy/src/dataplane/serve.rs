@@ -29,10 +29,9 @@ use super::forward;
 use super::handshake::Handshake;
 use super::listener::ConnectionSlot;
 use super::route::Listener;
-use super::session::RouteState;
 use super::trace::{Connect, ConnectSpan, HandshakeSpan};
 use super::upstream::{self, DialError, Dialled, accept_for, has_token};
-use super::worker::Worker;
+use super::worker::{RouteState, Worker};
 use crate::id::SessionId;
 use crate::time::Instant;
 
@@ -71,8 +70,9 @@ async fn respond(worker: Rc<Worker>, request: Request<Incoming>, door: &Door, sp
     }
     let host = request.headers().get(HOST).and_then(|host| host.to_str().ok());
     let listener = door.listener.name.as_deref();
-    let route = worker.dataplane.routes.find(listener, host, uri.path(), uri.query(), request.headers());
-    let Some(route) = route.and_then(|route| worker.route(route)).cloned() else {
+    let table = worker.table();
+    let route = table.dataplane.routes.find(listener, host, uri.path(), uri.query(), request.headers());
+    let Some(route) = route.and_then(|route| table.route(route)).cloned() else {
         worker.counters.handshakes_refused.add(1);
         return plain(StatusCode::NOT_FOUND, "no route for this request\n");
     };

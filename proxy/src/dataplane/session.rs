@@ -13,12 +13,12 @@ mod outbox;
 mod probing;
 mod proof;
 mod replay;
+mod succession;
 mod timers;
 mod waiting;
 mod wire;
 
 use std::rc::Rc;
-use std::sync::Arc;
 use std::time::Duration;
 
 use rand::rngs::SmallRng;
@@ -33,15 +33,15 @@ use self::replay::Remembered;
 use self::timers::{Timer, Timers};
 pub use self::waiting::Errand;
 use self::waiting::Waiting;
-use super::chain::{Chain, Facts, Handle, UpstreamEvent};
+use super::chain::{Facts, Handle, UpstreamEvent};
 use super::codec::{Framing, Reader, Role};
 use super::handshake::Handshake;
-use super::heartbeat::{Edge, Overheard};
+use super::heartbeat::Edge;
 use super::ledger::Counters;
 use super::message::{CloseReason, Direction};
 use super::probe::{Networks, Prober};
-use super::route::Route;
 use super::state::{EndReason, SessionState, StateSink};
+use super::worker::RouteState;
 use crate::time::{Instant, UnixTime};
 
 /// One client connection and what is known of it. Plain data: nothing in here is a socket, a task or a timer object.
@@ -77,16 +77,6 @@ struct Core {
     dials: u32,
     /// Failed attempts since an upstream last stood for a while.
     failures: u32,
-}
-
-/// A route as one worker has it.
-pub struct RouteState {
-    /// What was configured.
-    pub route: Arc<Route>,
-    /// Its filters.
-    pub chain: Chain,
-    /// What its plain HTTP tells of the heartbeats of sessions to come.
-    pub overheard: Arc<Overheard>,
 }
 
 /// What a session is given with each event.

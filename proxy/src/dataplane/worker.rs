@@ -1,6 +1,8 @@
 //! One core's share of the data path: its sessions, what wakes them, and the memory they lend from each other. A session
 //! never leaves its worker, so nothing here has a lock. Sockets and tasks are the listener's and the driver's.
 
+mod table;
+
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
@@ -14,20 +16,19 @@ use slab::Slab;
 use tokio::sync::{Notify, Semaphore};
 use tracing::{info, warn};
 
-use super::chain::{Chain, Renewal, SharedFilter};
+use super::chain::{Renewal, SharedFilter};
 use super::ledger::Counters;
 use super::message::CloseReason;
 use super::probe::Networks;
-use super::route::{Dataplane, Route};
-use super::session::{Budget, Context, Pool, RouteState};
+use super::route::Dataplane;
+use super::session::{Budget, Context, Pool};
 use super::state::StateSink;
 use crate::time::{Instant, UnixTime};
 use crate::wheel::Wheel;
+pub use table::{RouteState, Table};
 
 /// See the module.
 pub struct Worker {
-    /// What was configured.
-    pub dataplane: Arc<Dataplane>,
     /// Where this worker counts.
     pub counters: Arc<Counters>,
     /// Passes on plain HTTP requests.
@@ -38,8 +39,8 @@ pub struct Worker {
     pub dialling: Rc<Semaphore>,
     /// Who keeps count of clients.
     pub states: Arc<dyn StateSink>,
-    routes: Vec<Rc<RouteState>>,
-    filters: Vec<SharedFilter>,
+    /// Another takes its place in a reload.
+    table: RefCell<Rc<Table>>,
     budget: Budget,
     networks: Arc<Networks>,
     sessions: RefCell<Slab<Entry>>,
@@ -77,24 +78,23 @@ const SCRATCH_BYTES: usize = 64 * 1024;
 const DIALLING_MAX: usize = 256;
 /// Between two sessions that are told of a backend's return: 10,000 a second a worker.
 const RETURN_SPACING: Duration = Duration::from_micros(100);
+/// Sessions that are woken to take up another route: a round of so many takes a millisecond or two.
+const WOKEN_AT_ONCE: usize = 256;
+/// Until the next of them: 100,000 sessions are through in four seconds.
+const WAKE_SPACING: Duration = Duration::from_millis(10);
 
 impl Worker {
     /// A worker with filters of its own, one for each of [`Dataplane::filters`].
     pub fn new(
         dataplane: Arc<Dataplane>,
-        filters: &[SharedFilter],
+        filters: Vec<SharedFilter>,
         counters: Arc<Counters>,
         budget: Budget,
         states: Arc<dyn StateSink>,
         networks: Arc<Networks>,
     ) -> Self {
-        let routes = dataplane.routes.0.iter().map(|route| {
-            let chain = route.filters.iter().filter_map(|&index| filters.get(index).cloned()).collect();
-            Rc::new(RouteState { route: Arc::clone(route), chain: Chain::new(chain), overheard: Arc::default() })
-        });
         Self {
-            routes: routes.collect(),
-            filters: filters.to_vec(),
+            table: RefCell::new(Rc::new(Table::new(dataplane, filters))),
             counters,
             forwarder: Default::default(),
             caller: Default::default(),
@@ -109,13 +109,31 @@ impl Worker {
             random: RefCell::new(SmallRng::from_os_rng()),
             scratch: RefCell::new(vec![0; SCRATCH_BYTES].into_boxed_slice()),
             waiting: RefCell::default(),
-            dataplane,
         }
     }
 
-    /// This worker's own of that route.
-    pub fn route(&self, route: &Arc<Route>) -> Option<&Rc<RouteState>> {
-        self.routes.iter().find(|state| Arc::ptr_eq(&state.route, route))
+    /// What it serves by now.
+    pub fn table(&self) -> Rc<Table> {
+        Rc::clone(&self.table.borrow())
+    }
+
+    /// From now on it serves by this, with filters of its own, one for each of [`Dataplane::filters`]. Sessions that are open
+    /// take their routes' successors up when they are next woken, see [`Self::wake_sessions`].
+    pub fn serve_by(&self, dataplane: Arc<Dataplane>, filters: Vec<SharedFilter>) {
+        let next = self.table.borrow().succeeded_by(dataplane, filters);
+        self.table.replace(Rc::new(next));
+    }
+
+    /// Wakes all sessions, some at a time, so that also the idle ones look around.
+    pub async fn wake_sessions(&self) {
+        let keys: Vec<_> = self.sessions.borrow().iter().map(|(key, _)| key).collect();
+        for keys in keys.chunks(WOKEN_AT_ONCE) {
+            {
+                let sessions = self.sessions.borrow();
+                keys.iter().filter_map(|&key| sessions.get(key)).for_each(|entry| entry.waker.wake_by_ref());
+            }
+            tokio::time::sleep(WAKE_SPACING).await;
+        }
     }
 
     /// Lets the filters take up newer versions of themselves, events coming in between, and has the chains ask them anew what
@@ -123,9 +141,10 @@ impl Worker {
     pub async fn renew_filters(&self) {
         loop {
             let now = Instant::now();
-            let renew = |filter: &SharedFilter| filter.borrow_mut().renew(now);
-            let more = self.filters.iter().map(renew).filter(|renewal| *renewal == Renewal::More).count();
-            self.routes.iter().for_each(|route| route.chain.ask_anew());
+            let renew = |filter: &&SharedFilter| filter.borrow_mut().renew(now) == Renewal::More;
+            let table = self.table();
+            let more = table.filters().iter().filter(renew).count();
+            table.ask_anew();
             if more == 0 {
                 return;
             }
@@ -168,11 +187,8 @@ impl Worker {
         let mut wheel = self.wheel.borrow_mut();
         wheel.disarm(key.0);
         self.counters.tables.timers.set(wheel.armed());
-        if let Some(keys) = self.waiting.borrow_mut().get_mut(authority)
-            && keys.remove(&key)
-        {
-            self.counters.tables.waiting.sub(1);
-        }
+        drop(wheel);
+        self.stop_waiting(authority, key);
     }
 
     /// Wakes the session at `deadline`, in place of an earlier arming.
@@ -209,6 +225,15 @@ impl Worker {
             if keys.insert(key) {
                 self.counters.tables.waiting.add(1);
             }
+        }
+    }
+
+    /// The session does not wait for this backend any more, if it did.
+    pub fn stop_waiting(&self, authority: &str, key: SessionKey) {
+        if let Some(keys) = self.waiting.borrow_mut().get_mut(authority)
+            && keys.remove(&key)
+        {
+            self.counters.tables.waiting.sub(1);
         }
     }
 

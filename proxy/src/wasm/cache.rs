@@ -17,6 +17,8 @@ use sha2::{Digest, Sha256};
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
+use crate::digest::{hex, sha256};
+
 /// Entries that are kept; the least recently used go first. Enough for a few versions of a few filters.
 const ENTRIES_MAX: usize = 64;
 /// Of a SHA-256 sum.
@@ -130,15 +132,6 @@ fn ours_alone(metadata: &std::fs::Metadata) -> io::Result<()> {
         return Ok(());
     }
     Err(io::Error::new(io::ErrorKind::PermissionDenied, "it must belong to this user, and nobody else may write to it"))
-}
-
-/// The sum of a component's bytes, in hexadecimal digits.
-pub(super) fn sha256(component: &[u8]) -> String {
-    hex(&Sha256::digest(component))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The standard library's own hashers may change from one compiler to the next; a sum does not.

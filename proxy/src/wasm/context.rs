@@ -8,7 +8,7 @@ use super::services::FilterServices;
 use super::services::files::Files;
 use crate::dataplane::callout::Terms;
 use crate::dataplane::chain::FilterFailure;
-use crate::dataplane::route::{FailurePolicy, FilterLimits, Isolation};
+use crate::dataplane::route::{FailurePolicy, FilterLimits, FilterSpec, Isolation};
 
 /// `configure` reads keys and tables, once an instance; it may take longer than an event, but a worker waits for it.
 pub(super) const CONFIGURE_DEADLINE: Duration = Duration::from_secs(1);
@@ -31,6 +31,21 @@ pub(super) struct Context {
 }
 
 impl Context {
+    /// As the YAML has it, with what it shares.
+    pub(super) fn of(spec: &FilterSpec, services: Arc<FilterServices>, places: Arc<Places>, terms: Arc<Terms>) -> Self {
+        Self {
+            name: spec.name.clone(),
+            config: spec.config.to_string(),
+            limits: spec.limits,
+            policy: spec.on_failure,
+            isolation: spec.isolation,
+            places,
+            files: Files::new(&spec.name, &spec.files),
+            terms,
+            services,
+        }
+    }
+
     /// A failure of this filter, answered by its policy.
     pub(super) fn failure(&self, cause: impl Into<Box<str>>) -> FilterFailure {
         FilterFailure { filter: self.name.clone(), cause: cause.into(), policy: self.policy }

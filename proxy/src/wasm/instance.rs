@@ -38,12 +38,12 @@ impl Instance {
     /// Makes the first instance, if all sessions share it.
     pub(super) fn start(
         version: Arc<Version>,
-        context: Arc<Context>,
         stats: Arc<FilterStats>,
         beat: Beat,
         updates: Updates,
         now: Instant,
     ) -> Result<Self, StartError> {
+        let context = Arc::clone(&version.context);
         let lives = match context.isolation {
             Isolation::Shared => {
                 Lives::Shared(Box::new(Shared::new(Live::start(&version.program, &context, &stats, &beat, now)?)))
@@ -131,6 +131,7 @@ impl Instance {
         match self.updates.take() {
             Some(update) => {
                 self.version = Arc::clone(&update.version);
+                self.context = Arc::clone(&self.version.context);
                 self.subscription = self.version.subscription;
                 self.lives.take_up(update, &self.stats);
                 Renewal::More

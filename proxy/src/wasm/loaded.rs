@@ -7,7 +7,6 @@ use std::sync::atomic::Ordering::{Acquire, Release};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::cache::sha256;
 use super::context::Context;
 use super::error::{LoadError, LoadProblem};
 use super::instance::Instance;
@@ -19,13 +18,12 @@ use super::ticker::Ticker;
 use crate::dataplane::callout::CalloutCounts;
 use crate::dataplane::chain::{Filter, Subscription};
 use crate::dataplane::route::Isolation;
+use crate::digest::sha256;
 
 /// A filter that can serve: compiled, checked, its config accepted. Shared by workers.
 pub struct LoadedFilter {
-    context: Arc<Context>,
+    name: Box<str>,
     ticker: Arc<Ticker>,
-    /// Linear memory of the first instance, once it was configured.
-    first_memory_bytes: u64,
     seats: Mutex<Seats>,
     /// Held while instances are made, one after the other: those who only look need not wait for that.
     making: Mutex<()>,
@@ -38,11 +36,14 @@ struct Seats {
     reloads: Reloads,
 }
 
-/// One version of a filter's component.
+/// One version of a filter: its component, and what it is given.
 pub(super) struct Version {
     /// From 1 on.
     pub(super) generation: u32,
     pub(super) program: Arc<Program>,
+    pub(super) context: Arc<Context>,
+    /// Linear memory of a first instance, once it was configured.
+    first_memory_bytes: u64,
     pub(super) subscription: Subscription,
     hears_close: HearsClose,
     sha256: Box<str>,
@@ -60,6 +61,12 @@ struct Seat {
 pub(super) struct Update {
     pub(super) version: Arc<Version>,
     pub(super) live: Box<Live>,
+}
+
+/// A version that could serve: made, checked and configured aside.
+pub struct NextVersion {
+    version: Arc<Version>,
+    lives: Vec<Live>,
 }
 
 /// Where a worker finds its next version, at most one.
@@ -100,35 +107,30 @@ impl LoadedFilter {
         let context = Arc::new(context);
         let trial = trial(&context, &component.program, ticker)
             .map_err(|problem| LoadError { filter: context.name.clone(), problem })?;
-        let first_memory_bytes = trial.store.data().memory.bytes() as u64;
-        let version = component.into_version(1, &trial);
-        let seats = Seats { version: Arc::new(version), workers: Vec::new(), reloads: Reloads::default() };
-        Ok(Self {
-            context,
-            ticker: Arc::clone(ticker),
-            first_memory_bytes,
-            seats: Mutex::new(seats),
-            making: Mutex::default(),
-        })
+        let name = context.name.clone();
+        let version = Arc::new(component.into_version(1, context, &trial));
+        let seats = Seats { version, workers: Vec::new(), reloads: Reloads::default() };
+        Ok(Self { name, ticker: Arc::clone(ticker), seats: Mutex::new(seats), making: Mutex::default() })
     }
 
     /// The name that the YAML gives it.
     pub fn name(&self) -> &str {
-        &self.context.name
+        &self.name
+    }
+
+    /// What it is given.
+    pub(super) fn context(&self) -> Arc<Context> {
+        Arc::clone(&self.seats().version.context)
     }
 
     /// What came of its callouts.
-    pub fn callouts(&self) -> &CalloutCounts {
-        &self.context.terms.counts
+    pub fn callouts(&self) -> Arc<CalloutCounts> {
+        Arc::clone(&self.seats().version.context.terms.counts)
     }
 
     /// What it asks of the machine if each session has an instance of its own.
     pub fn isolated(&self) -> Option<Isolated<'_>> {
-        let (filter, instances_max) = (self.name(), self.context.limits.instances_max);
-        match self.context.isolation {
-            Isolation::Shared => None,
-            Isolation::Session => Some(Isolated { filter, instances_max, memory_bytes: self.first_memory_bytes }),
-        }
+        self.seats().version.isolated(&self.name)
     }
 
     /// What its current version wants to hear.
@@ -141,44 +143,55 @@ impl LoadedFilter {
         self.seats().version.hears_close == HearsClose::Yes
     }
 
-    /// A worker's own instance, to be made and used on its thread. Costs some ten microseconds and what `configure` takes.
+    /// A worker's own instance. Costs some ten microseconds and what `configure` takes.
     pub fn instantiate(&self) -> Result<Box<dyn Filter>, LoadError> {
+        let instance = self.instantiate_aside()?;
+        Ok(instance)
+    }
+
+    /// The same for a worker of another thread, which alone is to use it.
+    pub fn instantiate_aside(&self) -> Result<Box<dyn Filter + Send>, LoadError> {
         let _making = lock(&self.making);
         let version = Arc::clone(&self.seats().version);
         let stats = Arc::<FilterStats>::default();
         let taken = Arc::new(AtomicU32::new(version.generation));
         let (sender, next) = sync_channel(1);
         let updates = Updates { next, taken: Arc::clone(&taken) };
-        let (context, beat) = (Arc::clone(&self.context), self.ticker.beat());
-        let now = context.services.surroundings.now();
-        let instance = Instance::start(version, context, Arc::clone(&stats), beat, updates, now)
-            .map_err(|error| LoadError { filter: self.context.name.clone(), problem: error.into() })?;
+        let (now, beat) = (version.context.services.surroundings.now(), self.ticker.beat());
+        let instance = Instance::start(version, Arc::clone(&stats), beat, updates, now)
+            .map_err(|error| LoadError { filter: self.name.clone(), problem: error.into() })?;
         self.seats().workers.push(Seat { stats, taken, next: sender });
         Ok(Box::new(instance))
     }
 
-    /// Makes an instance of this component for each worker, and sends it there. Workers take it up between two events, when
-    /// they are told to look. Nothing has changed if this fails. Gives the new generation.
-    pub(super) fn replace(&self, component: Compiled) -> Result<u32, LoadProblem> {
+    /// Makes an instance of this component for each worker: [`Self::serve`] sends it there. Nothing has changed yet.
+    pub(super) fn prepare(&self, context: Arc<Context>, component: Compiled) -> Result<NextVersion, LoadProblem> {
         let _making = lock(&self.making);
-        let FilterView { workers_behind, workers, .. } = self.view();
+        let FilterView { workers_behind, workers, generation, .. } = self.view();
         if workers_behind > 0 {
             return Err(LoadProblem::Busy { workers: workers_behind });
         }
-        let instances = workers.max(1);
-        let lives = (0..instances).map(|_| trial(&self.context, &component.program, &self.ticker));
+        let lives = (0..workers.max(1)).map(|_| trial(&context, &component.program, &self.ticker));
         let lives = lives.collect::<Result<Vec<Live>, LoadProblem>>()?;
         let Some(first) = lives.first() else { return Err(LoadProblem::Busy { workers: 0 }) };
+        let version = component.into_version(generation.saturating_add(1), context, first);
+        Ok(NextVersion { version: Arc::new(version), lives })
+    }
+
+    /// Workers take this version up between two events, when they are told to look. Gives its generation. One at a time is
+    /// prepared and comes to serve: what is prepared meanwhile is of no use.
+    pub fn serve(&self, next: NextVersion) -> u32 {
+        let NextVersion { version, lives } = next;
         let mut seats = self.seats();
-        let version = Arc::new(component.into_version(seats.version.generation.saturating_add(1), first));
         for (seat, live) in seats.workers.iter().zip(lives) {
             // There is room, for none is behind; who does not listen any more has ended.
             let _ = seat.next.try_send(Update { version: Arc::clone(&version), live: Box::new(live) });
         }
+        version.context.services.store.set_entries_max(version.context.limits.table_entries_max);
         seats.version = version;
         seats.reloads.accepted += 1;
         seats.reloads.last_error = None;
-        Ok(seats.version.generation)
+        seats.version.generation
     }
 
     /// Whether the current version was made of these bytes.
@@ -227,6 +240,13 @@ impl Seats {
     }
 }
 
+impl NextVersion {
+    /// As [`LoadedFilter::isolated`], of this version.
+    pub fn isolated(&self) -> Option<Isolated<'_>> {
+        self.version.isolated(&self.version.context.name)
+    }
+}
+
 impl Updates {
     /// The next version, if there is one.
     pub(super) fn take(&self) -> Option<Update> {
@@ -243,13 +263,25 @@ pub(super) struct Compiled {
 }
 
 impl Compiled {
-    fn into_version(self, generation: u32, trial: &Live) -> Version {
+    fn into_version(self, generation: u32, context: Arc<Context>, trial: &Live) -> Version {
         Version {
             generation,
             program: self.program,
+            context,
+            first_memory_bytes: trial.store.data().memory.bytes() as u64,
             subscription: trial.subscription,
             hears_close: trial.hears_close,
             sha256: self.sha256,
+        }
+    }
+}
+
+impl Version {
+    fn isolated<'a>(&self, filter: &'a str) -> Option<Isolated<'a>> {
+        let (instances_max, memory_bytes) = (self.context.limits.instances_max, self.first_memory_bytes);
+        match self.context.isolation {
+            Isolation::Shared => None,
+            Isolation::Session => Some(Isolated { filter, instances_max, memory_bytes }),
         }
     }
 }

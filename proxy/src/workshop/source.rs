@@ -42,6 +42,7 @@ pub(super) fn spec(name: &str, config: serde_json::Value) -> FilterSpec {
     FilterSpec {
         name: name.into(),
         source: FilterSource::Shipped(name.into()),
+        sha256: None,
         config,
         files: Vec::new(),
         on_failure: FailurePolicy::Deny,

@@ -7,6 +7,8 @@ use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
+use rustix::process::Signal;
+use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::sleep;
@@ -75,6 +77,26 @@ impl Belay {
         http_get(self.admin, path).await
     }
 
+    /// Asks the admin listener to do something: status, and what it answers in JSON.
+    pub async fn post(&self, path: &str) -> (u16, Value) {
+        let mut stream = TcpStream::connect(self.admin).await.unwrap();
+        let request = format!("POST {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        soon("the answer to a POST", stream.read_to_string(&mut answer)).await.unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        (head[9..12].parse().unwrap(), serde_json::from_str(body).unwrap_or(Value::Null))
+    }
+
+    /// Has it read this YAML from now on, in which `{listen}` and `{admin}` stand for its addresses. The file is replaced as
+    /// a whole.
+    pub fn write(&self, yaml: &str) {
+        let part = self.folder.join("belay.yaml.part");
+        let yaml = yaml.replace("{listen}", &self.address.to_string()).replace("{admin}", &self.admin.to_string());
+        std::fs::write(&part, yaml).unwrap();
+        std::fs::rename(&part, self.folder.join("belay.yaml")).unwrap();
+    }
+
     /// `/metrics`, each series by its name with its labels as written, such as `belay_lost_total{reason="drained"}`.
     pub async fn metrics(&self) -> BTreeMap<String, f64> {
         let (status, text) = soon("the metrics", self.get("/metrics")).await.unwrap();
@@ -109,8 +131,12 @@ impl Belay {
 
     /// Asks it to go (SIGTERM).
     pub fn terminate(&self) {
-        let pid = rustix::process::Pid::from_child(&self.child);
-        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+        self.signal(Signal::TERM);
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, signal: Signal) {
+        rustix::process::kill_process(rustix::process::Pid::from_child(&self.child), signal).unwrap();
     }
 
     /// Waits until it is gone.

@@ -30,6 +30,11 @@ pub fn python_script(test: &str, name: &str) -> Option<PathBuf> {
     found(test, folder().join("venv/bin").join(name))
 }
 
+/// A program built of a Go module, such as `oras`.
+pub fn go(test: &str, name: &str) -> Option<PathBuf> {
+    found(test, folder().join("go/bin").join(name))
+}
+
 /// A Python that has these modules.
 pub fn python(test: &str, modules: &[&str]) -> Option<PathBuf> {
     let python = found(test, folder().join("venv/bin/python"))?;

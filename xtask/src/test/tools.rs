@@ -23,6 +23,7 @@ pub(super) fn install() {
         ("Mosquitto", || program("mosquitto", "mosquitto")),
         ("RabbitMQ", || program("rabbitmq-server", "rabbitmq-server")),
         ("Go", || program("go", "golang-go")),
+        ("a registry and what pushes to it", go),
         ("netcat", || program("nc", "netcat-openbsd")),
     ];
     for (what, install) in installs {
@@ -53,6 +54,19 @@ fn node() -> Result<(), String> {
             std::fs::copy(file, folder().join(name)).map_err(|error| format!("{}: {error}", file.display()))?;
         }
         run(Command::new("npm").args(["ci", "--no-audit", "--no-fund", "--loglevel=error"]).current_dir(folder()))
+    })
+}
+
+/// What is built of Go modules. After Go itself.
+fn go() -> Result<(), String> {
+    let wanted = workspace::root().join("proxy/tests/tools/go.txt");
+    let place = folder().join("go");
+    once(&[&wanted], &place.join("installed"), || {
+        let names = std::fs::read_to_string(&wanted).map_err(|error| error.to_string())?;
+        names.lines().try_for_each(|name| {
+            println!("building {name}");
+            run(Command::new("go").args(["install", name]).env("GOBIN", place.join("bin")))
+        })
     })
 }
 

@@ -8,7 +8,11 @@ use crate::config::path::Path;
 use crate::config::{nearest, shipped_filters, wire};
 use crate::dataplane::callout::{CalloutPolicy, Origin};
 use crate::dataplane::route::{FailurePolicy, FilterLimits, FilterSource, FilterSpec, Isolation};
+use crate::oci;
 use crate::tls::{ClientSettings, ClientTls};
+
+/// 32 bytes.
+const SHA256_DIGITS: usize = 64;
 
 impl Convert<'_> {
     /// In the order of the names, which is the order that routes count in.
@@ -26,11 +30,13 @@ impl Convert<'_> {
             self.note_key(path, "a filter needs a name".to_owned(), None);
         }
         let source = self.source(&filter, path);
+        let sha256 = self.pin(filter.sha256.as_deref(), &path.key("sha256"));
         let files = path.key("files");
         self.check_recycle(&filter.limits, &path.key("limits"));
         FilterSpec {
             name: name.into(),
             source,
+            sha256,
             config: filter.config,
             files: filter
                 .files
@@ -81,6 +87,16 @@ impl Convert<'_> {
         }
     }
 
+    fn pin(&mut self, given: Option<&str>, path: &Path) -> Option<Box<str>> {
+        let given = given?;
+        let digits = given.strip_prefix("sha256:").unwrap_or(given);
+        if digits.len() != SHA256_DIGITS || !digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+            let help = "'sha256sum FILE' says it".to_owned();
+            self.note(path, "a SHA-256 digest has 64 hexadecimal digits".to_owned(), Some(help));
+        }
+        Some(digits.to_ascii_lowercase().into())
+    }
+
     fn source(&mut self, filter: &wire::Filter, path: &Path) -> FilterSource {
         match (&filter.shipped, &filter.wasm) {
             (Some(name), None) => {
@@ -90,6 +106,13 @@ impl Convert<'_> {
                 }
                 FilterSource::Shipped(name.as_str().into())
             }
+            (None, Some(name)) if name.starts_with(oci::SCHEME) => match name.parse() {
+                Ok(reference) => FilterSource::Registry(reference),
+                Err(oci::BadReference { message, help }) => {
+                    self.note(&path.key("wasm"), message, Some(help));
+                    FilterSource::Shipped("".into())
+                }
+            },
             (None, Some(file)) => FilterSource::File(self.readable(file, &path.key("wasm"))),
             (Some(_), Some(file)) => {
                 let help = "'use' is for filters that ship with Belay, 'wasm' for files: remove one".to_owned();

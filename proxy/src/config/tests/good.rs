@@ -110,6 +110,10 @@ fn every_option_arrives() {
     assert_eq!(auth.config["none"], Json::Null);
     assert_eq!(auth.files, [("keys".into(), folder.join("../keys.json"))]);
     assert_eq!(mask.source, FilterSource::File(folder.join("../mask.wasm")));
+    assert_eq!(
+        (mask.sha256.as_deref(), &auth.sha256),
+        (Some("e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"), &None)
+    );
     assert_eq!((mask.on_failure, auth.on_failure), (FailurePolicy::Allow, FailurePolicy::Deny));
     assert_eq!((mask.limits.memory_bytes_max, mask.limits.table_entries_max), (32 << 20, 1_000));
     assert_eq!((mask.limits.recycle_bytes, auth.limits.recycle_bytes), (Some(24 << 20), None));

@@ -18,8 +18,14 @@ pub(in crate::config) struct Filter {
     /// The name of a filter that ships with Belay.
     #[serde(rename = "use")]
     pub(in crate::config) shipped: Option<String>,
-    /// The file of a component, relative to this file.
+    /// The file of a component, relative to this file; or one in a registry, by its digest:
+    /// `oci://registry/repository@sha256:…`, see [filters](filters.md#provenance).
     pub(in crate::config) wasm: Option<String>,
+    /// The SHA-256 digest of the component, in 64 hexadecimal digits, as `sha256sum` says it. Another component is refused, at
+    /// start and when its file changes.
+    ///
+    /// Set it where somebody else could write to the file.
+    pub(in crate::config) sha256: Option<String>,
     /// What the filter itself is told; see the filter's own page.
     pub(in crate::config) config: serde_json::Value,
     /// Files that the filter may read, by the name it knows them under, relative to this file.

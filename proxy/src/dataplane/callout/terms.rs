@@ -51,7 +51,7 @@ pub struct Terms {
     /// As configured.
     pub policy: CalloutPolicy,
     /// What came of them.
-    pub counts: CalloutCounts,
+    pub counts: Arc<CalloutCounts>,
 }
 
 /// What came of a filter's callouts.
@@ -92,7 +92,15 @@ impl Drop for Place {
 impl Terms {
     /// For a filter of this name.
     pub fn new(filter: &str, policy: CalloutPolicy) -> Arc<Self> {
-        Arc::new(Self { filter: filter.into(), policy, counts: CalloutCounts::default() })
+        Arc::new(Self { filter: filter.into(), policy, counts: Arc::default() })
+    }
+
+    /// After a reload. What is under way and what was counted counts on; with the same policy, connections stay too.
+    pub fn changed_to(self: &Arc<Self>, policy: &CalloutPolicy) -> Arc<Self> {
+        if self.policy == *policy {
+            return Arc::clone(self);
+        }
+        Arc::new(Self { filter: self.filter.clone(), policy: policy.clone(), counts: Arc::clone(&self.counts) })
     }
 
     /// Takes a place, if there is one.

@@ -238,12 +238,28 @@ impl Chain {
         Question { request, terms, position, answers }
     }
 
+    /// Where each filter stands in another chain; nothing for those that do not.
+    pub fn places_in(&self, other: &Self) -> Vec<Option<usize>> {
+        let mut free: Vec<bool> = vec![true; other.filters.len()];
+        let mut place = |filter: &SharedFilter| {
+            let place = (0..free.len()).find(|&place| free[place] && Rc::ptr_eq(filter, &other.filters[place]))?;
+            free[place] = false;
+            Some(place)
+        };
+        self.filters.iter().map(&mut place).collect()
+    }
+
+    /// The session goes on without the filter of this place.
+    pub fn leave(&self, subject: &mut Subject<'_>, position: usize, reason: &CloseReason) {
+        if subject.handles[position] != Handle::default() {
+            self.filters[position].borrow_mut().on_close(subject.call(position), reason);
+        }
+    }
+
     /// The session is over.
     pub fn on_close(&self, subject: &mut Subject<'_>, reason: &CloseReason) {
         for position in 0..self.filters.len() {
-            if subject.handles[position] != Handle::default() {
-                self.filters[position].borrow_mut().on_close(subject.call(position), reason);
-            }
+            self.leave(subject, position, reason);
         }
     }
 }

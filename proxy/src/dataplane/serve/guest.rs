@@ -10,10 +10,10 @@ use tracing::debug;
 use crate::dataplane::chain::{Entry, Facts, Handle, Refusal, Subject, UpstreamEvent};
 use crate::dataplane::handshake::Handshake;
 use crate::dataplane::message::CloseReason;
-use crate::dataplane::session::{RouteState, Session};
+use crate::dataplane::session::Session;
 use crate::dataplane::state::{EndReason, Ended, SessionState, StateChange};
 use crate::dataplane::upstream::{Attempt, Connection, DialError, Dialled};
-use crate::dataplane::worker::Worker;
+use crate::dataplane::worker::{RouteState, Worker};
 use crate::time::Instant;
 
 /// A client that asks to be let in. The filters are told when it is not let in after all.

@@ -16,9 +16,8 @@ use crate::dataplane::driver::{Driver, Early};
 use crate::dataplane::handshake::Handshake;
 use crate::dataplane::listener::ConnectionSlot;
 use crate::dataplane::route::Route;
-use crate::dataplane::session::RouteState;
 use crate::dataplane::trace::HandshakeSpan;
-use crate::dataplane::worker::Worker;
+use crate::dataplane::worker::{RouteState, Worker};
 use crate::id::SessionId;
 use crate::time::Instant;
 

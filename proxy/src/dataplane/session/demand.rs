@@ -3,11 +3,12 @@
 use std::rc::Rc;
 
 use super::holding::Redial;
-use super::{RouteState, Session, State, UpstreamWish};
+use super::{Session, State, UpstreamWish};
 use crate::dataplane::chain::Facts;
 use crate::dataplane::codec::{Role, encode_close};
 use crate::dataplane::handshake::Handshake;
 use crate::dataplane::trace::TraceContext;
+use crate::dataplane::worker::RouteState;
 use crate::time::Instant;
 
 impl Session {

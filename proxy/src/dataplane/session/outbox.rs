@@ -66,18 +66,23 @@ const POOLED_BYTES_MAX: usize = 16 * 1024;
 #[derive(Clone, Debug)]
 pub struct Budget {
     used: Arc<AtomicUsize>,
-    bytes_max: usize,
+    bytes_max: Arc<AtomicUsize>,
 }
 
 impl Budget {
     /// Shared by all its clones.
     pub fn new(bytes_max: usize) -> Self {
-        Self { used: Arc::default(), bytes_max }
+        Self { used: Arc::default(), bytes_max: Arc::new(bytes_max.into()) }
+    }
+
+    /// From now on so many. What is held stays held.
+    pub fn set_bytes_max(&self, bytes_max: usize) {
+        self.bytes_max.store(bytes_max, Relaxed);
     }
 
     /// Whether so many bytes more would still be within it.
     pub fn allows(&self, bytes: usize) -> bool {
-        self.used.load(Relaxed).saturating_add(bytes) <= self.bytes_max
+        self.used.load(Relaxed).saturating_add(bytes) <= self.bytes_max.load(Relaxed)
     }
 
     /// The bytes held now.

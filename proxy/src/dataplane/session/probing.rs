@@ -88,7 +88,7 @@ impl Core {
         self.signal_client(cx, Control::Ping(&payload));
     }
 
-    fn arm_probe(&mut self) {
+    pub(super) fn arm_probe(&mut self) {
         let probe = &self.route.route.heartbeat.probe;
         let asked = match (probe, &self.prober) {
             (Some(policy), Some(prober)) => prober.next_due(policy, self.client_heard),

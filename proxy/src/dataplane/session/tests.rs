@@ -7,6 +7,7 @@ mod heartbeats;
 mod probing;
 mod raw;
 mod states;
+mod succession;
 mod world;
 
 use std::time::Duration;
@@ -18,6 +19,7 @@ use crate::dataplane::heartbeat::{Answerer, Text};
 use crate::dataplane::hold::{Backoff, Unconfirmed};
 use crate::dataplane::ledger::LossReason;
 use crate::dataplane::message::Message;
+use crate::dataplane::route::Route;
 
 #[test]
 fn messages_pass_both_ways() {

@@ -58,6 +58,14 @@ impl Waiting {
         self.0.as_ref().is_some_and(|lanes| lanes.lane(direction).parked.is_some())
     }
 
+    /// Whether there is a question of that kind, asked or yet to be.
+    pub(super) fn holds(&self, errand: Errand) -> bool {
+        match errand {
+            Errand::Message(direction) => self.has(direction),
+            Errand::Aside => self.0.as_ref().is_some_and(|lanes| lanes.aside.is_some()),
+        }
+    }
+
     fn lane(&mut self, direction: Direction) -> &mut Lane {
         self.0.get_or_insert_default().lane_mut(direction)
     }

@@ -43,7 +43,7 @@ impl Store {
     }
 
     /// A smaller table keeps what it has until that expires.
-    pub(super) fn set_entries_max(&self, entries_max: usize) {
+    pub(in crate::wasm) fn set_entries_max(&self, entries_max: usize) {
         lock(&self.table).entries_max = entries_max;
     }
 

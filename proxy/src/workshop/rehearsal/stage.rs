@@ -78,6 +78,7 @@ impl<'t> Stage<'t> {
         let spec = FilterSpec {
             name: theatre.name.clone(),
             source: FilterSource::Shipped(theatre.name.clone()),
+            sha256: None,
             config: setup.config.clone(),
             files: files.paths(),
             on_failure: setup.on_failure,

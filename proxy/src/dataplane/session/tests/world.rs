@@ -9,12 +9,13 @@ use rand::rngs::SmallRng;
 
 use super::super::*;
 use crate::dataplane::callout::Answer;
+use crate::dataplane::chain::Chain;
 use crate::dataplane::codec::{Event, Framing, Opcode, encode, encode_close};
 use crate::dataplane::heartbeat::HeartbeatPolicy;
 use crate::dataplane::hold::HoldPolicy;
 use crate::dataplane::ledger::LossReason;
 use crate::dataplane::message::MessageKind;
-use crate::dataplane::route::{Backend, Match, MessageLimits, SlowClient};
+use crate::dataplane::route::{Backend, Match, MessageLimits, Route, SlowClient};
 use crate::dataplane::state::StateChange;
 use crate::id::SessionId;
 
@@ -123,7 +124,7 @@ impl World {
         let peer = "127.0.0.1:5000".parse().expect("an address");
         let framing = route.framing.clone();
         let handshake = Handshake::new(SessionId::from(1), peer, target, std::iter::empty());
-        let route = Rc::new(RouteState { route: Arc::new(route), chain, overheard: Arc::default() });
+        let route = Rc::new(RouteState::new(Arc::new(route), chain, Arc::default()));
         let mut cx = Context {
             now,
             clock: UnixTime::now,
@@ -442,6 +443,25 @@ impl World {
 
     pub(super) fn shut_down(&mut self) {
         self.act(|session, cx| session.handle_shutdown(cx, CloseReason::new(1001, "going away")));
+        self.settle();
+    }
+
+    /// A reload: another version of the route, which the session is woken to take up.
+    pub(super) fn succeed(&mut self, route: Route, chain: Chain) {
+        let last = Rc::clone(self.session.route());
+        last.succeed(&Rc::new(RouteState::new(Arc::new(route), chain, Arc::default())));
+        self.take_up();
+    }
+
+    /// A reload that the session does not see yet.
+    pub(super) fn succeed_unseen(&mut self, last: &Rc<RouteState>, route: Route) -> Rc<RouteState> {
+        let next = Rc::new(RouteState::new(Arc::new(route), Chain::default(), Arc::default()));
+        last.succeed(&next);
+        next
+    }
+
+    pub(super) fn take_up(&mut self) {
+        self.act(|session, cx| drop(session.handle_successor(cx)));
         self.settle();
     }
 
