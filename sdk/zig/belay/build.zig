@@ -3,13 +3,7 @@
 const std = @import("std");
 
 pub fn build(b: *std.Build) void {
-    const module = b.addModule("belay", .{ .root_source_file = b.path("src/belay.zig") });
-    const tests = b.addTest(.{ .root_module = b.createModule(.{
-        .root_source_file = b.path("src/tests.zig"),
-        .target = b.graph.host,
-        .imports = &.{.{ .name = "belay", .module = module }},
-    }) });
-    b.step("test", "Run the SDK's own tests").dependOn(&b.addRunArtifact(tests).step);
+    _ = b.addModule("belay", .{ .root_source_file = b.path("src/belay.zig") });
 }
 
 /// A filter whose source is `root`: `zig build` makes zig-out/bin/NAME.wasm, a core module that `belay filter build` makes a
