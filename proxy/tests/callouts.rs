@@ -12,7 +12,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use common::backend::{Backend, Echo};
-use common::belay::Belay;
+use common::belay::{Belay, http_get};
 use common::client::{self, Client};
 use common::puppet::Puppet;
 use common::{ports, scratch, tools};
@@ -253,6 +253,10 @@ async fn auth_http_lets_in_whom_its_service_lets_in() {
     assert!(request(&mut service).await.starts_with("GET /auth '' ''"));
     let (_, answer) = client::open(belay.address, "/", "Authorization: Bearer login\r\n").await.unwrap();
     assert_eq!((answer.target(), answer.header("location")), ("302", Some("https://login.example/")));
+
+    // What the route keeps from WebSockets it keeps from plain requests.
+    let (status, body) = http_get(belay.address, "/page").await.unwrap();
+    assert_eq!((status, &*body), (401, "who are you?"));
 }
 
 #[tokio::test]
