@@ -1,6 +1,7 @@
 //! A folder of what was pulled, each file named by its digest and checked against it at each use: whoever writes there can
 //! change nothing but what has to be pulled again.
 
+use std::cmp::Reverse;
 use std::fs::{DirBuilder, File};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -79,7 +80,7 @@ impl Cache {
                 entries.push((metadata.modified()?, metadata.len(), entry.path()));
             }
         }
-        entries.sort_by(|a, b| b.0.cmp(&a.0));
+        entries.sort_by_key(|(used, ..)| Reverse(*used));
         let mut kept = 0;
         for (index, (_, bytes, path)) in entries.iter().enumerate() {
             kept += bytes;

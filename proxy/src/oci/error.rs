@@ -9,7 +9,7 @@ pub struct PullError {
     /// What was wanted.
     pub reference: Reference,
     /// What is wrong.
-    pub cause: Failure,
+    pub cause: Box<Failure>,
     /// Where else it was looked for.
     pub cached: Looked,
 }

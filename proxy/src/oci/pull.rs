@@ -64,7 +64,7 @@ impl Puller {
         let runtime = runtime.map_err(|error| Failure::Local(error.to_string()));
         let pulled = runtime.and_then(|runtime| runtime.block_on(self.pull_within(reference, bytes_max)));
         let cached = || self.settings.cache.clone().map_or(Looked::Nowhere, Looked::In);
-        pulled.map_err(|cause| PullError { reference: reference.clone(), cause, cached: cached() })
+        pulled.map_err(|cause| PullError { reference: reference.clone(), cause: Box::new(cause), cached: cached() })
     }
 
     async fn pull_within(&self, reference: &Reference, bytes_max: u64) -> Result<Vec<u8>, Failure> {

@@ -303,3 +303,19 @@ fn who_asks_aside_on_and_on_is_told_that_it_is_enough() {
     }
     assert_eq!((world.questions(), world.client_heard()), (vec![], vec!["Busy".to_owned()]));
 }
+
+#[test]
+fn a_message_that_waits_goes_through_the_rest_of_its_chain_before_another_is_taken_up() {
+    let mut world = curious();
+    world.client_says("?one");
+    assert_eq!(world.questions(), [(UP, "?one".to_owned())]);
+    world.succeed(policy(), Chain::default());
+    assert!(world.session.successor().is_none(), "not in the midst of it");
+    world.is_answered(UP, &says("!"));
+    assert!(world.session.successor().is_some());
+    world.take_up();
+    world.client_says("?two");
+    assert_eq!(world.backend_heard(), ["?one!", "?two"]);
+    assert_eq!(world.questions(), []);
+    world.assert_balanced();
+}
