@@ -35,6 +35,10 @@ pub mod state_bindings {
     });
 }
 
+#[cfg(feature = "allocator")]
+#[global_allocator]
+static ALLOCATOR: rlsf::SmallGlobalTlsf = rlsf::SmallGlobalTlsf::new();
+
 /// Where a crate keeps the one filter of its component; made by `export!`.
 pub trait Component {
     /// Lends it out for one call. The host makes no call from within another.
@@ -59,6 +63,8 @@ impl<C: StatefulComponent> state::Guest for C {
 
 impl<C: Component> exported::Guest for C {
     fn configure(config: String) -> Result<wit::types::Subscription, String> {
+        // The trap that follows says where; what the panic has to say would be lost.
+        std::panic::set_hook(Box::new(|panic| wit::host::log(wit::host::Level::Error, &panic.to_string())));
         let subscription = C::with(|filter| filter.configure(&config))?;
         Ok(subscription.into())
     }

@@ -7,8 +7,8 @@ mod mask;
 use belay_filter::host::{self, Level};
 use belay_filter::limiter::{Limiter, Quota};
 use belay_filter::{
-    Admission, CloseReason, Filter, Handshake, Incoming, Interest, MessageKind, Refusal, Stateful, Subscription, Verdict,
-    configured, current, store,
+    Admission, CloseReason, Filter, Handshake, Incoming, Interest, MessageKind, Refusal, Stateful, Subscription,
+    Verdict, configured, current, store,
 };
 
 use config::Config;
@@ -95,9 +95,8 @@ impl Stateful for WordGuard {
     }
 
     fn restore(&mut self, speaker: &mut Speaker, handshake: Handshake, state: &[u8]) -> Result<(), String> {
-        let strikes = state.try_into().map_err(|_| {
-            ["word-guard: 4 bytes of state, not ", &state.len().to_string()].concat()
-        })?;
+        let strikes =
+            state.try_into().map_err(|_| ["word-guard: 4 bytes of state, not ", &state.len().to_string()].concat())?;
         *speaker = Speaker { strikes: u32::from_le_bytes(strikes), ..Speaker::of(&handshake) };
         Ok(())
     }

@@ -1,4 +1,4 @@
-use belay_filter::testing::{Bench, Facts, counter};
+use belay_filter::testing::{Bench, counter};
 
 use super::*;
 
@@ -20,7 +20,7 @@ fn who_does_not_say_who_it_is_is_not_let_in() {
     let mut bench = Bench::<WordGuard>::start(CONFIG).unwrap();
     assert_eq!(bench.connect(Handshake::to("/chat")).unwrap_err().status, 400);
     let bob = bench.connect(Handshake::to("/chat").with_header("x-name", "bob")).unwrap();
-    assert_eq!(bench.facts(bob).attribute("user"), Some("bob"));
+    assert_eq!(bench.facts(bob).attributes["user"], "bob");
 }
 
 #[test]
