@@ -8,6 +8,8 @@
 
 mod backend;
 mod echo;
+#[path = "../../tests/support/guest.rs"]
+mod guest;
 mod histogram;
 mod idle;
 mod kill;
@@ -15,6 +17,7 @@ mod link;
 mod load;
 mod options;
 mod process;
+mod reload;
 mod report;
 mod subject;
 mod wire;
@@ -76,6 +79,10 @@ fn bench(options: &Options) -> Outcome<()> {
         if options.does(options::Scenario::Kill) {
             report.kill(subject, kill::measure(subject, options));
         }
+    }
+    if options.does(options::Scenario::Reload) {
+        let subject = Subject::belay_counting(options);
+        report.reload(reload::measure(&subject, options));
     }
     report.finish()
 }

@@ -16,9 +16,9 @@ all. Prints a table, and writes all figures to target/bench/peers.json.
 
   --quick               about a minute: fewer sessions, shorter, one round
   --peers A,B           only these (direct, belay, belay+filters, nginx, haproxy, envoy, caddy); default: all that are there
-  --only A,B            only these scenarios (idle, echo, kill)
+  --only A,B            only these scenarios (idle, echo, kill, reload)
   --sessions N          idle sessions (default 9500; each takes two files in the proxy)
-  --clients N           clients that see the backend killed (default 1000)
+  --clients N           clients that see the backend killed or a filter replaced (default 1000)
   --rounds N            rounds of echo, of which the median is shown (default 3)
   --seconds N           length of one echo run (default 5)
   --belay FILE          another belay to measure
@@ -36,6 +36,10 @@ message: auth-jwt, rate-limit and circuit-breaker.
   kill   Each client sends a numbered message and a text heartbeat ('ping', answered 'pong') every second. The backend's
          process is killed and comes back 5 s later on the same port. How many clients were dropped, how many heartbeats
          had no answer within a second, how many messages of the clients that stayed had no echo in the end.
+  reload Belay alone, with a filter that numbers what each client says. Each client says something four times a second;
+         after 5 s at rest the filter's file is replaced twenty times. How many clients were dropped, how many messages
+         had no answer or another number than the next; the time to the answer at rest and while swapping; the longest
+         time from a request at the admin port until all workers had the new version.
 ";
 
 /// What this process is to be.
@@ -53,6 +57,7 @@ pub(crate) enum Scenario {
     Idle,
     Echo,
     Kill,
+    Reload,
 }
 
 pub(crate) struct Options {
@@ -76,7 +81,7 @@ impl Options {
     fn default() -> Self {
         Self {
             peers: Vec::new(),
-            scenarios: vec![Scenario::Idle, Scenario::Echo, Scenario::Kill],
+            scenarios: vec![Scenario::Idle, Scenario::Echo, Scenario::Kill, Scenario::Reload],
             sessions: 9_500,
             clients: 1_000,
             rounds: 3,
@@ -161,7 +166,8 @@ fn scenario(name: &str) -> Outcome<Scenario> {
         "idle" => Ok(Scenario::Idle),
         "echo" => Ok(Scenario::Echo),
         "kill" => Ok(Scenario::Kill),
-        unknown => Err(format!("there is no scenario '{unknown}': idle, echo, kill")),
+        "reload" => Ok(Scenario::Reload),
+        unknown => Err(format!("there is no scenario '{unknown}': idle, echo, kill, reload")),
     }
 }
 

@@ -10,12 +10,14 @@ use crate::echo::{CONNECTIONS, Echo};
 use crate::idle::Idle;
 use crate::kill::Kill;
 use crate::options::{Options, Scenario};
+use crate::reload::Reload;
 use crate::subject::Subject;
 
 pub(crate) struct Report {
     scenarios: Vec<Scenario>,
     conditions: Value,
     rows: Vec<Row>,
+    reload: Option<Outcome<Reload>>,
 }
 
 /// What became of one subject. What failed is said where its figure would stand.
@@ -40,8 +42,13 @@ impl Report {
             "processors": std::thread::available_parallelism().map_or(0, usize::from),
         });
         let rows = subjects.iter().map(|subject| Row { name: subject.name, ..Row::default() }).collect();
-        let scenarios = [Scenario::Idle, Scenario::Echo, Scenario::Kill];
-        Self { scenarios: scenarios.into_iter().filter(|scenario| options.does(*scenario)).collect(), conditions, rows }
+        let scenarios = [Scenario::Idle, Scenario::Echo, Scenario::Kill, Scenario::Reload];
+        Self {
+            scenarios: scenarios.into_iter().filter(|scenario| options.does(*scenario)).collect(),
+            conditions,
+            rows,
+            reload: None,
+        }
     }
 
     pub(crate) fn idle(&mut self, subject: &Subject, idle: Outcome<Idle>) {
@@ -59,6 +66,11 @@ impl Report {
         row.kill = Some(kill);
     }
 
+    /// Of Belay alone: there is nothing to compare it with.
+    pub(crate) fn reload(&mut self, reload: Outcome<Reload>) {
+        self.reload = Some(reload);
+    }
+
     fn row(&mut self, subject: &Subject, scenario: &str, failure: Option<&String>) -> &mut Row {
         let at = self.rows.iter().position(|row| row.name == subject.name).unwrap_or_default();
         let row = &mut self.rows[at];
@@ -73,10 +85,13 @@ impl Report {
                 Scenario::Idle => self.print_idle(),
                 Scenario::Echo => CONNECTIONS.iter().for_each(|connections| self.print_echo(*connections)),
                 Scenario::Kill => self.print_kill(),
+                Scenario::Reload => self.print_reload(),
             }
         }
         self.write()?;
-        let failures: Vec<&str> = self.rows.iter().flat_map(|row| &row.failures).map(String::as_str).collect();
+        let reload = self.reload.as_ref().and_then(|reload| reload.as_ref().err());
+        let failures = self.rows.iter().flat_map(|row| &row.failures).chain(reload);
+        let failures: Vec<&str> = failures.map(String::as_str).collect();
         if failures.is_empty() { Ok(()) } else { Err(format!("some runs failed\n{}", failures.join("\n"))) }
     }
 
@@ -112,9 +127,22 @@ impl Report {
         }
     }
 
+    fn print_reload(&self) {
+        let Some(Ok(reload)) = &self.reload else { return };
+        let Reload { clients, dropped, swaps, swap_ms_max, messages, lost, at_rest, swapping } = reload;
+        println!(
+            "\nfilter replaced {swaps} times, {clients} clients: {dropped} dropped, {messages} messages, {lost} lost"
+        );
+        println!("  {:<32} {:>8} {:>8}", "time to the answer", "p50 µs", "p99 µs");
+        for (when, [p50, p99]) in [("at rest", at_rest), ("while swapping", swapping)] {
+            println!("  {when:<32} {p50:>8.0} {p99:>8.0}");
+        }
+        println!("  the longest swap took {swap_ms_max:.0} ms until all workers had it");
+    }
+
     fn write(&self) -> Outcome<()> {
         let rows: Map<String, Value> = self.rows.iter().map(|row| (row.name.to_owned(), row.json())).collect();
-        let report = json!({ "conditions": self.conditions, "results": rows });
+        let report = json!({ "conditions": self.conditions, "results": rows, "reload": self.reload_json() });
         let path = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("bench").join("peers.json");
         let written = path.parent().map_or(Ok(()), std::fs::create_dir_all);
         written
@@ -122,6 +150,22 @@ impl Report {
             .map_err(|error| format!("{}: {error}", path.display()))?;
         println!("\nall figures: {}", path.display());
         Ok(())
+    }
+}
+
+impl Report {
+    fn reload_json(&self) -> Value {
+        let Some(Ok(reload)) = &self.reload else { return Value::Null };
+        json!({
+            "clients": reload.clients,
+            "dropped": reload.dropped,
+            "swaps": reload.swaps,
+            "swap_ms_max": reload.swap_ms_max,
+            "messages": reload.messages,
+            "lost": reload.lost,
+            "at_rest_us": { "p50": reload.at_rest[0], "p99": reload.at_rest[1] },
+            "swapping_us": { "p50": reload.swapping[0], "p99": reload.swapping[1] },
+        })
     }
 }
 

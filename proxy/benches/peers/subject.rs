@@ -36,6 +36,8 @@ type Prepare = fn(&Path, &Path, Ends) -> std::io::Result<Command>;
 pub(crate) struct Ends {
     pub(crate) listen: SocketAddr,
     pub(crate) backend: SocketAddr,
+    /// Of Belay, where it is wanted.
+    pub(crate) admin: SocketAddr,
 }
 
 /// A subject with its backend, both running.
@@ -43,11 +45,13 @@ pub(crate) struct Running {
     /// Before the backend, so that it is stopped first.
     proxy: Option<Tree>,
     backend: Option<Tree>,
-    folder: PathBuf,
+    pub(crate) folder: PathBuf,
     backend_address: SocketAddr,
     /// Where clients connect.
     pub(crate) address: SocketAddr,
     pub(crate) headers: &'static str,
+    /// Where it is administered, if it can be.
+    pub(crate) admin: Option<SocketAddr>,
 }
 
 impl Subject {
@@ -79,6 +83,12 @@ impl Subject {
         if chosen.is_empty() { Err("nothing to measure".to_owned()) } else { Ok(chosen) }
     }
 
+    /// Belay with a filter that can be replaced.
+    pub(crate) fn belay_counting(options: &Options) -> Self {
+        let kind = Kind::Proxy { program: options.belay.clone(), prepare: peers::belay_counting, headers: "" };
+        Self { name: "belay+counting", kind }
+    }
+
     pub(crate) fn is_proxy(&self) -> bool {
         matches!(self.kind, Kind::Proxy { .. })
     }
@@ -89,15 +99,23 @@ impl Subject {
             Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("bench-{}", std::process::id())).join(self.name);
         std::fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
         let backend_address = free_port()?;
-        let mut running =
-            Running { proxy: None, backend: None, folder, backend_address, address: backend_address, headers: "" };
+        let mut running = Running {
+            proxy: None,
+            backend: None,
+            folder,
+            backend_address,
+            address: backend_address,
+            headers: "",
+            admin: None,
+        };
         running.start_backend()?;
         if let Kind::Proxy { program, prepare, headers } = &self.kind {
-            let ends = Ends { listen: free_port()?, backend: backend_address };
+            let ends = Ends { listen: free_port()?, backend: backend_address, admin: free_port()? };
             let command = prepare(program, &running.folder, ends).map_err(|error| format!("{}: {error}", self.name))?;
             running.proxy = Some(Tree::start(command, &running.folder.join("log"), ends.listen)?);
             running.address = ends.listen;
             running.headers = headers;
+            running.admin = Some(ends.admin);
         }
         Ok(running)
     }

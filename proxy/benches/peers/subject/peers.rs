@@ -58,8 +58,15 @@ filters:
     run_belay(program, folder, ends, &filters, "    filters: [auth, limit, breaker]\n")
 }
 
+/// One filter, from a file that is there to be replaced.
+pub(super) fn belay_counting(program: &Path, folder: &Path, ends: Ends) -> Result<Command> {
+    fs::write(folder.join("count.wasm"), crate::reload::version(0))?;
+    let filters = format!("admin: {{ address: \"{}\" }}\nfilters: {{ count: {{ wasm: count.wasm }} }}\n", ends.admin);
+    run_belay(program, folder, ends, &filters, "    filters: [count]\n")
+}
+
 fn run_belay(program: &Path, folder: &Path, ends: Ends, filters: &str, route: &str) -> Result<Command> {
-    let Ends { listen, backend } = ends;
+    let Ends { listen, backend, .. } = ends;
     let yaml = format!(
         "\
 workers: {WORKERS}
@@ -78,7 +85,7 @@ listeners:
 }
 
 fn nginx(program: &Path, folder: &Path, ends: Ends) -> Result<Command> {
-    let Ends { listen, backend } = ends;
+    let Ends { listen, backend, .. } = ends;
     let place = folder.display();
     let conf = format!(
         "\
@@ -116,7 +123,7 @@ http {{
 }
 
 fn haproxy(program: &Path, folder: &Path, ends: Ends) -> Result<Command> {
-    let Ends { listen, backend } = ends;
+    let Ends { listen, backend, .. } = ends;
     let conf = format!(
         "\
 global
@@ -184,7 +191,7 @@ static_resources:
 }
 
 fn caddy(program: &Path, folder: &Path, ends: Ends) -> Result<Command> {
-    let Ends { listen, backend } = ends;
+    let Ends { listen, backend, .. } = ends;
     let conf = format!(
         "\
 {{
