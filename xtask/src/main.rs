@@ -6,6 +6,7 @@ mod bench;
 mod child;
 mod demo;
 mod filters;
+mod languages;
 mod simulate;
 mod test;
 mod workspace;
@@ -24,6 +25,7 @@ tasks:
   simulate  compare ways to find dead clients, in virtual time (simulate heartbeats --help: how)
   test      run every test there is (--help: one step alone)
   filters   build the filters that ship with Belay (--help: its options)
+  languages build, judge and measure the same filter in every language (--help: how)
 ";
 
 fn main() -> ExitCode {
@@ -39,6 +41,7 @@ fn main() -> ExitCode {
         "simulate" => simulate::run(arguments),
         "test" => test::run(lexopt::Parser::from_args(arguments)),
         "filters" => filters::run(arguments),
+        "languages" => languages::run(lexopt::Parser::from_args(arguments)),
         child::TASK => child::become_program(arguments),
         unknown => Err(format!("there is no task '{unknown}'\n\n{USAGE}")),
     };

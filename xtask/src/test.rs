@@ -3,8 +3,9 @@
 
 mod browser;
 mod chart;
+mod languages;
 mod report;
-mod tools;
+pub(crate) mod tools;
 
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
@@ -23,12 +24,13 @@ struct Step {
     run: fn() -> Verdict,
 }
 
-const STEPS: [Step; 9] = [
+const STEPS: [Step; 10] = [
     Step { name: "format", run: format },
     Step { name: "clippy", run: clippy },
     Step { name: "build", run: build },
     Step { name: "tests", run: tests },
     Step { name: "filters", run: filters },
+    Step { name: "languages", run: languages::run },
     Step { name: "fuzz-targets", run: fuzz_targets },
     Step { name: "browser", run: browser::run },
     Step { name: "chart", run: chart::run },

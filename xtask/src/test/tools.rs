@@ -11,7 +11,7 @@ use crate::workspace;
 const CARGO_DENY: &str = "0.20.2";
 
 /// Where they are.
-pub(super) fn folder() -> PathBuf {
+pub(crate) fn folder() -> PathBuf {
     std::env::var_os("BELAY_TEST_TOOLS").map_or_else(|| workspace::target().join("test-tools"), PathBuf::from)
 }
 
@@ -24,7 +24,6 @@ pub(super) fn install() {
         ("RabbitMQ", || program("rabbitmq-server", "rabbitmq-server")),
         ("Go", || program("go", "golang-go")),
         ("a registry and what pushes to it", go),
-        ("Chromium", || chromium().map(drop)),
         ("netcat", || program("nc", "netcat-openbsd")),
     ];
     for (what, install) in installs {
@@ -143,7 +142,7 @@ fn once(wanted: &[&Path], stamp: &Path, install: impl FnOnce() -> Result<(), Str
     std::fs::write(stamp, now).map_err(|error| format!("{}: {error}", stamp.display()))
 }
 
-fn run(command: &mut Command) -> Result<(), String> {
+pub(crate) fn run(command: &mut Command) -> Result<(), String> {
     let name = Path::new(command.get_program()).file_name().map(OsStr::to_os_string).unwrap_or_default();
     match command.stdin(Stdio::null()).status() {
         Ok(status) if status.success() => Ok(()),

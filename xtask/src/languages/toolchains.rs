@@ -1,0 +1,43 @@
+//! The languages, and how their toolchains are come by: from PATH, or from their registries by name into
+//! `target/test-tools`. What cannot be had is said, and its language not run.
+
+use std::ffi::OsString;
+
+use crate::test::tools;
+use crate::workspace;
+
+/// One language that there is a word-guard in.
+pub(crate) struct Language {
+    /// Of `examples/filters`.
+    pub(crate) folder: &'static str,
+    pub(crate) name: &'static str,
+    /// Makes sure that its tools are there, or says why they are not.
+    pub(crate) install: fn() -> Result<(), String>,
+    /// Programs that say their version, each with its arguments.
+    pub(crate) versions: &'static [&'static [&'static str]],
+}
+
+/// In the order of the table.
+pub(crate) const LANGUAGES: &[Language] =
+    &[Language { folder: "rust", name: "Rust", install: rust, versions: &[&["rustc", "--version"]] }];
+
+/// Where tools are looked for: those that were installed here first.
+pub(crate) fn path() -> OsString {
+    let own = tools::folder();
+    let own = [own.join("bin"), own.join("venv/bin"), own.join("node_modules/.bin")];
+    let theirs = std::env::var_os("PATH").unwrap_or_default();
+    std::env::join_paths(own.into_iter().chain(std::env::split_paths(&theirs))).unwrap_or(theirs)
+}
+
+/// The target of its compiler is rustup's to bring; a compiler of another kind may have it anyway, which the build finds out.
+fn rust() -> Result<(), String> {
+    if workspace::on_path("rustup").is_some() {
+        let _ = tools::run(std::process::Command::new("rustup").args([
+            "--quiet",
+            "target",
+            "add",
+            "wasm32-unknown-unknown",
+        ]));
+    }
+    Ok(())
+}
