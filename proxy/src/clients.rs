@@ -137,9 +137,10 @@ impl Clients {
         metrics::source(Arc::clone(&self.shared))
     }
 
-    /// `GET /clients`.
-    pub fn endpoint(&self) -> admin::Endpoint {
-        query::endpoint(Arc::clone(&self.shared))
+    /// What the admin port answers at `/clients`.
+    pub fn page(&self) -> admin::Page {
+        let shared = Arc::clone(&self.shared);
+        admin::Page { path: "/clients", answer: Box::new(move |query| query::answer(&shared, query)) }
     }
 
     /// No session is left: the last changes are told, for at most `within`. Blocks.

@@ -14,7 +14,6 @@ mod path;
 mod scalar;
 mod schema;
 mod script;
-mod shown;
 mod tree;
 mod walk;
 mod wire;
@@ -28,7 +27,6 @@ pub use diagnostics::{Colour, Diagnostic, Diagnostics, Place};
 pub use schema::schema;
 pub use script::{load as load_script, parse as parse_script, schema as script_schema};
 use serde::de::DeserializeOwned;
-pub use shown::Shown;
 
 use crate::dataplane::route::{Dataplane, Routes};
 use crate::digest::sha256;
@@ -46,8 +44,6 @@ pub struct Config {
     pub said: serde_json::Value,
     /// For the workers.
     pub dataplane: Dataplane,
-    /// The file as it was read, defaults filled in, secrets masked.
-    pub shown: Shown,
     /// The port for operators, if there is one.
     pub admin: Option<Admin>,
     /// What adaptive probes learn.
@@ -78,12 +74,10 @@ pub struct Origin {
 }
 
 /// The port for operators.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Admin {
     /// Port 0 lets the system choose.
     pub address: SocketAddr,
-    /// Where the token is that it asks for.
-    pub token_file: Option<PathBuf>,
 }
 
 /// What adaptive probes learn of the clients' networks.

@@ -25,5 +25,4 @@ pub mod ledger;
 pub mod probe;
 pub mod state;
 pub mod trace;
-pub mod visit;
 pub mod worker;

@@ -22,7 +22,6 @@ pub mod shipped;
 pub mod telemetry;
 
 pub mod admin;
-pub mod profile;
 
 pub mod app;
 pub mod workshop;

@@ -8,7 +8,7 @@ mod common;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant as Clock};
 
-use belay::dataplane::chain::{Admission, FilterFailure, Memory, Passage, Refusal, Verdict};
+use belay::dataplane::chain::{Admission, FailureKind, FilterFailure, Memory, Passage, Refusal, Verdict};
 use belay::dataplane::handshake::Handshake;
 use belay::dataplane::ledger::LossReason;
 use belay::dataplane::message::{CloseReason, Direction, MessageKind};
@@ -24,6 +24,9 @@ use common::otlp::{Collector, Received, named};
 use common::{PATIENCE, ports};
 use http::{HeaderMap, Request};
 use serde_json::{Value, json};
+
+/// What filters have of it, in bytes.
+const MEMORY: u64 = 65_536;
 
 const CLIENT_TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
 const CLIENT_SPAN: &str = "b7ad6b7169203331";
@@ -92,7 +95,12 @@ fn refusal() -> Result<Admission, FilterFailure> {
 }
 
 fn failure() -> FilterFailure {
-    FilterFailure { filter: "limit".into(), cause: "out of memory".into(), policy: FailurePolicy::Deny }
+    FilterFailure {
+        filter: "limit".into(),
+        cause: "out of memory".into(),
+        kind: FailureKind::Trap,
+        policy: FailurePolicy::Deny,
+    }
 }
 
 fn hold_end(session: SessionId, started: Instant, outcome: HoldOutcome) -> HoldEnd<'static> {
@@ -111,7 +119,7 @@ fn a_life(session: SessionId, headers: &[(&str, &str)]) -> (TraceContext, Header
     span.session(session);
     let context = span.context();
     let handshake = handshake(&request, session, context);
-    FilterSpan::of_handshake(&context, "auth").admitted(&Ok(Admission::Accept));
+    FilterSpan::of_handshake(&context, "auth", MEMORY).admitted(&Ok(Admission::Accept));
     let dial = ConnectSpan::start(&context, &connect(&handshake, 1, false));
     let mut told = request.headers().clone();
     dial.inject(&mut told);
@@ -119,8 +127,8 @@ fn a_life(session: SessionId, headers: &[(&str, &str)]) -> (TraceContext, Header
     span.finish(101);
 
     if let Some(message) = MessageSpan::sampled(&facts(&handshake)) {
-        message.filter("limit").answered(&Ok(Verdict::Continue));
-        message.filter("mask").answered(&Ok(Verdict::Replace(b"****".to_vec())));
+        message.filter("limit", MEMORY).answered(&Ok(Verdict::Continue));
+        message.filter("mask", MEMORY).answered(&Ok(Verdict::Replace(b"****".to_vec())));
         message.finish(&Passage::Forward(b"****".to_vec().into(), Memory::Forget));
     }
 
@@ -206,7 +214,7 @@ fn assert_every_field(protocol: &str, test: &str) {
     let auth = named(&spans, "filter auth");
     assert!(auth.is_child_of(server));
     assert_eq!(auth.text("kind"), "internal");
-    assert_attributes(auth, json!({"belay.filter": "auth", "belay.verdict": "accept"}));
+    assert_attributes(auth, json!({"belay.filter": "auth", "belay.filter.memory": 65_536, "belay.verdict": "accept"}));
 
     let connects: Vec<_> = spans.iter().filter(|span| span.text("name") == "connect chat").collect();
     let [first, failed, again] = connects[..] else { panic!("{connects:#?}") };
@@ -263,10 +271,13 @@ fn assert_every_field(protocol: &str, test: &str) {
     );
     let limit = named(&spans, "filter limit");
     assert!(limit.is_child_of(message));
-    assert_attributes(limit, json!({"belay.filter": "limit", "belay.verdict": "continue"}));
+    assert_attributes(
+        limit,
+        json!({"belay.filter": "limit", "belay.filter.memory": 65_536, "belay.verdict": "continue"}),
+    );
     let mask = named(&spans, "filter mask");
     assert!(mask.is_child_of(message));
-    assert_attributes(mask, json!({"belay.filter": "mask", "belay.verdict": "replace"}));
+    assert_attributes(mask, json!({"belay.filter": "mask", "belay.filter.memory": 65_536, "belay.verdict": "replace"}));
 }
 
 fn unix_nanos() -> u64 {
@@ -326,22 +337,22 @@ fn refusals_and_errors_are_kept_when_nothing_is_sampled() {
     // Nothing of this one.
     let span = HandshakeSpan::start(&request, peer());
     span.route("quiet");
-    FilterSpan::of_handshake(&span.context(), "auth").admitted(&Ok(Admission::Accept));
+    FilterSpan::of_handshake(&span.context(), "auth", MEMORY).admitted(&Ok(Admission::Accept));
     span.finish(101);
     // Of this one the request, and the filter that refused.
     let span = HandshakeSpan::start(&request, peer());
     span.route("chat");
     let context = span.context();
-    FilterSpan::of_handshake(&context, "limit").admitted(&Ok(Admission::Accept));
-    FilterSpan::of_handshake(&context, "auth").admitted(&refusal());
+    FilterSpan::of_handshake(&context, "limit", MEMORY).admitted(&Ok(Admission::Accept));
+    FilterSpan::of_handshake(&context, "auth", MEMORY).admitted(&refusal());
     span.refused();
     span.finish(401);
     let handshake = handshake(&request, SessionId::random(), context);
     // A message over which a filter closes the session, and one on which a filter fails.
     assert!(MessageSpan::sampled(&facts(&handshake)).is_none());
     let close = Verdict::Close(CloseReason::new(4003, "enough"));
-    MessageSpan::refused(&facts(&handshake), "mask", &Ok(close));
-    MessageSpan::refused(&facts(&handshake), "limit", &Err(failure()));
+    MessageSpan::refused(&facts(&handshake), "mask", MEMORY, &Ok(close));
+    MessageSpan::refused(&facts(&handshake), "limit", MEMORY, &Err(failure()));
     // A hold that did not help.
     let outcome = HoldOutcome::Lost(LossReason::HoldExpired);
     HoldSpan::start().finish(&context, hold_end(handshake.session, Instant::now(), outcome));

@@ -5,8 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use serde_json::json;
 
 use super::metrics::{Family, Source};
-use super::{Access, Answered, Endpoint, Sample};
-use crate::config::Shown;
+use super::{Page, Sample};
 use crate::time::UnixTime;
 
 /// Told by who reloads; shown at the admin port.
@@ -25,7 +24,6 @@ struct Status {
     /// Of the last reload, unless one was accepted since.
     errors: Vec<String>,
     needs_restart: Vec<String>,
-    shown: Shown,
 }
 
 const OUTCOME: &[&str] = &["outcome"];
@@ -52,7 +50,7 @@ pub(super) static FAMILIES: [Family; 5] = [
 
 impl ConfigStatus {
     /// The process starts with this.
-    pub fn new(file: &str, sha256: &str, shown: Shown) -> Self {
+    pub fn new(file: &str, sha256: &str) -> Self {
         Self(Mutex::new(Status {
             file: file.into(),
             sha256: sha256.into(),
@@ -63,18 +61,16 @@ impl ConfigStatus {
             unchanged: 0,
             errors: Vec::new(),
             needs_restart: Vec::new(),
-            shown,
         }))
     }
 
     /// Another serves.
-    pub fn applied(&self, generation: u64, sha256: &str, needs_restart: &[String], shown: Shown) {
+    pub fn applied(&self, generation: u64, sha256: &str, needs_restart: &[String]) {
         let mut status = self.lock();
         (status.generation, status.sha256, status.since) = (generation, sha256.into(), UnixTime::now());
         status.accepted += 1;
         status.errors.clear();
         status.needs_restart = needs_restart.to_vec();
-        status.shown = shown;
     }
 
     /// The file says what is served.
@@ -98,13 +94,11 @@ impl ConfigStatus {
     }
 
     /// `GET /config`.
-    pub fn endpoint(self: &Arc<Self>) -> Endpoint {
+    pub fn page(self: &Arc<Self>) -> Page {
         let shared = Arc::clone(self);
-        let summary =
-            "The configuration that serves, with its defaults and without its secrets, and what came of reloads.";
-        Endpoint::page("/config", Access::Read, summary, move |_| {
+        let answer = move |_query: &str| {
             let status = shared.lock().clone();
-            Answered::ok(&json!({
+            Some(json!({
                 "file": status.file,
                 "sha256": status.sha256,
                 "generation": status.generation,
@@ -112,9 +106,9 @@ impl ConfigStatus {
                 "reloads": { "accepted": status.accepted, "refused": status.refused, "unchanged": status.unchanged },
                 "errors": status.errors,
                 "needs_restart": status.needs_restart,
-                "configuration": status.shown.value(),
             }))
-        })
+        };
+        Page { path: "/config", answer: Box::new(answer) }
     }
 
     fn samples(&self) -> Vec<Sample> {

@@ -45,7 +45,7 @@ const PLAIN: usize = 9;
 
 /// What is told of filters. The first few have labels or values of their own kind; from [`PLAIN`] on they stand in the order
 /// of [`plain`].
-pub(super) static FAMILIES: [Family; PLAIN + 14] = [
+pub(super) static FAMILIES: [Family; PLAIN + 17] = [
     Family::counter("belay_filter_verdicts_total", &["filter", "verdict"], "Answers to messages."),
     Family::gauge("belay_breaker_state", &["filter", "breaker"], "A circuit breaker: 0 closed, 1 half open, 2 open."),
     Family::counter("belay_filter_custom_total", &["filter", "name"], "What filters count by themselves."),
@@ -62,6 +62,11 @@ pub(super) static FAMILIES: [Family; PLAIN + 14] = [
     Family::counter("belay_filter_traps_total", FILTER, "Calls that trapped, those over their deadline included."),
     Family::counter("belay_filter_deadlines_total", FILTER, "Calls that were stopped at their deadline."),
     Family::counter("belay_filter_misuses_total", FILTER, "Calls whose answer or requests are not allowed."),
+    Family::counter(
+        "belay_filter_throttled_total",
+        FILTER,
+        "Events that came while it kept failing, and was not called.",
+    ),
     Family::counter("belay_filter_restarts_total", FILTER, "Instances made in place of failed ones."),
     Family::counter("belay_filter_recycled_total", FILTER, "Instances made in place of those that had grown too far."),
     Family::counter(
@@ -71,6 +76,16 @@ pub(super) static FAMILIES: [Family; PLAIN + 14] = [
     ),
     Family::counter("belay_filter_states_carried_total", FILTER, "Sessions whose state a reload carried over."),
     Family::counter("belay_filter_states_lost_total", FILTER, "Sessions whose state a reload could not carry over."),
+    Family::counter(
+        "belay_filter_reactions_total",
+        FILTER,
+        "Other events than messages that it sent something for, or closed.",
+    ),
+    Family::counter(
+        "belay_filter_log_lines_thinned_total",
+        FILTER,
+        "Lines of its log that were left out, as it flooded.",
+    ),
     Family::gauge("belay_filter_sessions", FILTER, "Sessions that are open in it now."),
     Family::gauge("belay_filter_memory_bytes", FILTER, "Its linear memory now, over all workers."),
 ];
@@ -84,11 +99,14 @@ fn plain(stats: &FilterStats) -> [u64; FAMILIES.len() - PLAIN] {
         &stats.traps,
         &stats.deadlines,
         &stats.misuses,
+        &stats.throttled,
         &stats.restarts,
         &stats.recycled,
         &stats.instances_refused,
         &stats.states_carried,
         &stats.states_lost,
+        &stats.reactions,
+        &stats.log_lines_thinned,
         &stats.sessions,
         &stats.memory_bytes,
     ]

@@ -22,6 +22,11 @@ pub trait Filter {
     /// The name that the YAML gives it.
     fn name(&self) -> &str;
 
+    /// What it has of memory now, on this worker, in bytes. Traces tell it.
+    fn memory_bytes(&self) -> u64 {
+        0
+    }
+
     /// What it wants to hear. Changes only with [`Filter::renew`].
     fn subscription(&self) -> Subscription;
 
@@ -307,6 +312,33 @@ pub struct FilterFailure {
     pub filter: Box<str>,
     /// What its author needs to know, on one line.
     pub cause: Box<str>,
+    /// What kind of failure that is.
+    pub kind: FailureKind,
     /// What to do with the event.
     pub policy: super::route::FailurePolicy,
+}
+
+/// How a filter failed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum FailureKind {
+    /// Its call ended in the middle.
+    Trap,
+    /// Its call was stopped at its deadline.
+    Deadline,
+    /// It answered or asked for what it may not.
+    Misuse,
+    /// It could not be called: its instance failed before, or there is none for this session.
+    Unavailable,
+}
+
+impl FailureKind {
+    /// As spans and logs say it.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Trap => "trap",
+            Self::Deadline => "deadline",
+            Self::Misuse => "misuse",
+            Self::Unavailable => "unavailable",
+        }
+    }
 }

@@ -15,7 +15,6 @@ mod proof;
 mod replay;
 mod succession;
 mod timers;
-mod view;
 mod waiting;
 mod wire;
 
@@ -32,7 +31,6 @@ pub use self::outbox::{Budget, Pool};
 use self::proof::Proof;
 use self::replay::Remembered;
 use self::timers::{Timer, Timers};
-pub use self::view::{Condition, View};
 pub use self::waiting::Errand;
 use self::waiting::Waiting;
 use super::chain::{Facts, Handle, UpstreamEvent};
@@ -68,8 +66,6 @@ struct Core {
     /// The heartbeats of a protocol that agrees on intervals.
     edge: Option<Box<Edge>>,
     timers: Timers,
-    /// When it began.
-    opened: Instant,
     /// When the client was last heard of.
     client_heard: Instant,
     prober: Option<Prober>,
@@ -77,8 +73,6 @@ struct Core {
     sent: u64,
     /// Of these, the first so many are off our books: read by a backend, or given up.
     settled: u64,
-    /// Messages of backends.
-    received: u64,
     /// Connections to a backend, tried or made.
     dials: u32,
     /// Failed attempts since an upstream last stood for a while.
@@ -193,12 +187,10 @@ impl Session {
             remembered: None,
             waiting: Waiting::default(),
             timers: Timers::default(),
-            opened: cx.now,
             client_heard: cx.now,
             prober: None,
             sent: 0,
             settled: 0,
-            received: 0,
             dials: 1,
             failures: 0,
         };

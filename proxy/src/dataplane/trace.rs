@@ -21,7 +21,7 @@
 //! # let mut handshake = Handshake::new(session, peer, "/chat", request.headers().iter());
 //! handshake.trace = span.context();
 //! // Each filter's call is a child.
-//! let filter = FilterSpan::of_handshake(&handshake.trace, "auth");
+//! let filter = FilterSpan::of_handshake(&handshake.trace, "auth", 65_536);
 //! filter.admitted(&Ok(Admission::Accept));
 //! span.finish(101);
 //! // A message, if it is one of those that are sampled.

@@ -7,7 +7,7 @@ use super::lives::Places;
 use super::services::FilterServices;
 use super::services::files::Files;
 use crate::dataplane::callout::Terms;
-use crate::dataplane::chain::FilterFailure;
+use crate::dataplane::chain::{FailureKind, FilterFailure};
 use crate::dataplane::route::{FailurePolicy, FilterLimits, FilterSpec, Isolation};
 
 /// `configure` reads keys and tables, once an instance; it may take longer than an event, but a worker waits for it.
@@ -47,7 +47,7 @@ impl Context {
     }
 
     /// A failure of this filter, answered by its policy.
-    pub(super) fn failure(&self, cause: impl Into<Box<str>>) -> FilterFailure {
-        FilterFailure { filter: self.name.clone(), cause: cause.into(), policy: self.policy }
+    pub(super) fn failure(&self, kind: FailureKind, cause: impl Into<Box<str>>) -> FilterFailure {
+        FilterFailure { filter: self.name.clone(), cause: cause.into(), kind, policy: self.policy }
     }
 }

@@ -4,8 +4,8 @@ use std::num::NonZeroUsize;
 
 use wasmtime::{Config, Engine};
 
-/// Frames of a backtrace that reach a log line.
-pub(super) const BACKTRACE_FRAMES_MAX: usize = 5;
+/// Frames of a backtrace: those that are told, and the runtime's of a panic before them.
+const BACKTRACE_FRAMES_MAX: usize = 20;
 /// Of a worker's stack, for a filter's own calls. Threads that run filters need twice that.
 const STACK_BYTES_MAX: usize = 512 * 1024;
 

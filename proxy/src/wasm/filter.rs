@@ -24,6 +24,10 @@ impl Filter for Instance {
         &self.context.name
     }
 
+    fn memory_bytes(&self) -> u64 {
+        self.stats.memory_bytes.value()
+    }
+
     fn subscription(&self) -> Subscription {
         self.subscription
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use wasmtime::Store;
 
 use super::context::Context;
-use super::failure::{self, Kind};
+use super::failure;
 use super::handshake;
 use super::live::{HearsClose, Live, StartError};
 use super::lives::{Isolated, Lives, OpenError, Opened, Settled, Shared, Site};
@@ -17,7 +17,7 @@ use super::state::State;
 use super::stats;
 use super::stats::FilterStats;
 use super::ticker::Beat;
-use crate::dataplane::chain::{Call, FilterFailure, Handle, Renewal, Subscription};
+use crate::dataplane::chain::{Call, FailureKind, FilterFailure, Handle, Renewal, Subscription};
 use crate::dataplane::route::Isolation;
 use crate::time::Instant;
 
@@ -30,8 +30,8 @@ pub(super) struct Instance {
     updates: Updates,
     pub(super) subscription: Subscription,
     lives: Lives,
-    failures_told: Gate,
     pub(super) answers_told: Gate,
+    told: Told,
 }
 
 impl Instance {
@@ -58,8 +58,8 @@ impl Instance {
             beat,
             updates,
             lives,
-            failures_told: Gate::default(),
             answers_told: Gate::default(),
+            told: Told::default(),
         })
     }
 
@@ -107,7 +107,7 @@ impl Instance {
             }
             Ok(Err(complaint)) => {
                 self.stats.states_lost.add(1);
-                if let Admitted::Write { thinned } = self.failures_told.admit(call.now) {
+                if let Admitted::Write { thinned } = self.told.states.admit(call.now) {
                     let (filter, session) = (&*self.context.name, call.handshake.session);
                     let cause = failure::one_line(&complaint);
                     tracing::warn!(filter, %session, cause, untold = thinned, "a filter did not take in a session's state");
@@ -149,14 +149,15 @@ impl Instance {
             OpenError::Throttled(wait) => {
                 self.stats.throttled.add(1);
                 self.stats.failures.add(1);
-                self.context.failure(format!("it keeps failing, and is tried again in {} ms", wait.as_millis()))
+                let cause = format!("it keeps failing, and is tried again in {} ms", wait.as_millis());
+                self.context.failure(FailureKind::Unavailable, cause)
             }
-            OpenError::Start(error) => self.failed(call, error.cause()),
+            OpenError::Start(error) => self.failed(call, FailureKind::Unavailable, error.cause()),
             OpenError::Full { instances_max } => {
                 self.stats.instances_refused.add(1);
                 let cause =
                     format!("{instances_max} sessions have an instance of it, and no more may (limits.instances)");
-                self.failed(call, cause.into())
+                self.failed(call, FailureKind::Unavailable, cause.into())
             }
         })
     }
@@ -169,7 +170,7 @@ impl Instance {
         run: impl FnOnce(&Exports, &mut Store<State>, u32) -> wasmtime::Result<R>,
     ) -> Result<R, FilterFailure> {
         let Some((live, slot)) = self.lives.find(*call.handle) else {
-            return Err(self.context.failure("it is not running"));
+            return Err(self.context.failure(FailureKind::Unavailable, "it is not running"));
         };
         let calls = self.stats.calls.value();
         self.stats.calls.add(1);
@@ -193,7 +194,8 @@ impl Instance {
     #[cold]
     fn trapped(&mut self, call: &Call<'_>, name: &str, error: &wasmtime::Error) -> FilterFailure {
         self.stats.traps.add(1);
-        if failure::kind(error) == Kind::Deadline {
+        let kind = failure::kind(error);
+        if kind == FailureKind::Deadline {
             self.stats.deadlines.add(1);
         }
         let deadline_ms = self.context.limits.deadline.as_millis();
@@ -202,7 +204,7 @@ impl Instance {
             None => error.to_string().into(),
         };
         self.lives.died(*call.handle, call.now);
-        self.failed(call, cause)
+        self.failed(call, kind, cause)
     }
 
     /// Whether the session is open in a running instance that wants to hear of its end.
@@ -226,16 +228,38 @@ impl Instance {
     #[cold]
     pub(super) fn misused(&mut self, call: &Call<'_>, name: &str, what: &str) -> FilterFailure {
         self.stats.misuses.add(1);
-        self.failed(call, format!("{name}: {what}").into())
+        self.failed(call, FailureKind::Misuse, format!("{name}: {what}").into())
     }
 
-    fn failed(&mut self, call: &Call<'_>, cause: Box<str>) -> FilterFailure {
+    fn failed(&mut self, call: &Call<'_>, kind: FailureKind, cause: Box<str>) -> FilterFailure {
         self.stats.failures.add(1);
-        if let Admitted::Write { thinned } = self.failures_told.admit(call.now) {
+        if let Admitted::Write { thinned } = self.told.gate(kind).admit(call.now) {
             let (filter, session, cause) = (&*self.context.name, call.handshake.session, &*cause);
-            tracing::warn!(filter, %session, cause, policy = ?self.context.policy, untold = thinned, "a filter failed");
+            let (kind, policy) = (kind.label(), &self.context.policy);
+            tracing::warn!(filter, %session, kind, cause, ?policy, untold = thinned, "a filter failed");
         }
-        self.context.failure(cause)
+        self.context.failure(kind, cause)
+    }
+}
+
+/// How much has been said of each kind of failure: a flood of one must not hide the others.
+#[derive(Default)]
+struct Told {
+    traps: Gate,
+    deadlines: Gate,
+    misuses: Gate,
+    unavailable: Gate,
+    states: Gate,
+}
+
+impl Told {
+    fn gate(&mut self, kind: FailureKind) -> &mut Gate {
+        match kind {
+            FailureKind::Trap => &mut self.traps,
+            FailureKind::Deadline => &mut self.deadlines,
+            FailureKind::Misuse => &mut self.misuses,
+            FailureKind::Unavailable => &mut self.unavailable,
+        }
     }
 }
 

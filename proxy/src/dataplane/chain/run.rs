@@ -160,7 +160,7 @@ impl Chain {
     /// Nothing if it lets the client in, as far as it goes.
     fn ask_guard(&self, subject: &mut Subject<'_>, position: usize, hears: Hears<'_>) -> Option<Entry> {
         let mut filter = self.filters[position].borrow_mut();
-        let span = FilterSpan::of_handshake(&subject.handshake.trace, filter.name());
+        let span = FilterSpan::of_handshake(&subject.handshake.trace, filter.name(), filter.memory_bytes());
         let mut said = match hears.answer {
             None => filter.on_handshake(subject.call(position)),
             Some(answer) => filter.on_handshake_answer(subject.call(position), answer),

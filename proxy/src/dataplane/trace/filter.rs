@@ -10,21 +10,22 @@ use crate::dataplane::chain::{Admission, FilterFailure, Verdict};
 pub struct FilterSpan(Span);
 
 impl FilterSpan {
-    /// A filter is about to be asked whether a client may come in. Empty if the handshake is not traced.
-    pub fn of_handshake(handshake: &TraceContext, name: &str) -> Self {
+    /// A filter that has so much memory is about to be asked whether a client may come in. Empty if the handshake is not
+    /// traced.
+    pub fn of_handshake(handshake: &TraceContext, name: &str, memory_bytes: u64) -> Self {
         if handshake.is_none() {
             return Self(Span::none());
         }
-        Self::start(Place::Under(handshake, None), name)
+        Self::start(Place::Under(handshake, None), name, memory_bytes)
     }
 
     /// A filter is about to be shown a message that is traced.
-    pub(super) fn of_message(message: &TraceContext, name: &str) -> Self {
-        Self::start(Place::Under(message, None), name)
+    pub(super) fn of_message(message: &TraceContext, name: &str, memory_bytes: u64) -> Self {
+        Self::start(Place::Under(message, None), name, memory_bytes)
     }
 
     #[cold]
-    fn start(place: Place<'_>, name: &str) -> Self {
+    fn start(place: Place<'_>, name: &str, memory_bytes: u64) -> Self {
         let span = tracing::info_span!(
             target: TARGET,
             parent: None,
@@ -34,6 +35,7 @@ impl FilterSpan {
             otel.status_description = field::Empty,
             "error.type" = field::Empty,
             belay.filter = name,
+            belay.filter.memory = i64::try_from(memory_bytes).unwrap_or(i64::MAX),
             belay.verdict = field::Empty,
             belay.refusal.status = field::Empty,
             belay.kept_for = field::Empty,
@@ -74,7 +76,7 @@ impl FilterSpan {
     }
 
     fn failed(&self, failure: &FilterFailure) {
-        self.0.record("error.type", "filter_failure");
+        self.0.record("error.type", failure.kind.label());
         self.0.record("otel.status_description", &*failure.cause);
     }
 }

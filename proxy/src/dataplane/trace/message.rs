@@ -46,7 +46,7 @@ impl MessageSpan {
 
     /// A filter ended the session over a message, or failed on it. Kept when neither session nor message was sampled; a
     /// message that has a span says so in that.
-    pub fn refused(facts: &MessageFacts<'_>, filter: &str, answer: &Result<Verdict, FilterFailure>) {
+    pub fn refused(facts: &MessageFacts<'_>, filter: &str, memory_bytes: u64, answer: &Result<Verdict, FilterFailure>) {
         if facts.handshake.trace.is_none() {
             return;
         }
@@ -57,12 +57,12 @@ impl MessageSpan {
         if let Ok(verdict) = answer {
             message.span.record("belay.verdict", label(verdict));
         }
-        message.filter(filter).answered(answer);
+        message.filter(filter, memory_bytes).answered(answer);
     }
 
     /// A filter is about to be called.
-    pub fn filter(&self, name: &str) -> FilterSpan {
-        FilterSpan::of_message(&self.context, name)
+    pub fn filter(&self, name: &str, memory_bytes: u64) -> FilterSpan {
+        FilterSpan::of_message(&self.context, name, memory_bytes)
     }
 
     /// For what is done for it meanwhile.

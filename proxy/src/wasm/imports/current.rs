@@ -75,7 +75,8 @@ impl Host for State {
     }
 
     fn set_timer(&mut self, timer: u32, after_ms: u64) -> wasmtime::Result<()> {
-        let at = self.now + Duration::from_millis(after_ms);
+        // At once is in the worker's next turn: what sets itself again at once must not be due for ever in this one.
+        let at = self.now + Duration::from_millis(after_ms.max(1));
         self.change(|facts, position| {
             facts.timers.retain(|known| (known.position, known.timer) != (position, timer));
             if facts.timers.iter().filter(|known| known.position == position).count() >= TIMERS_MAX {

@@ -10,6 +10,7 @@ use slab::Slab;
 use super::{Life, OpenError, Opened, Site};
 use crate::dataplane::chain::Handle;
 use crate::time::Instant;
+use crate::wasm::deadline::thread_cpu;
 use crate::wasm::live::{Live, next_generation};
 use crate::wasm::stats::FilterStats;
 use crate::wasm::throttle::Throttle;
@@ -127,7 +128,10 @@ impl Seat {
 
     // (Running | Failed) => (Running | Failed)
     fn start(&mut self, site: &Site<'_>) -> Result<(), OpenError> {
-        match Live::start(&site.version.program, site.context, site.stats, site.beat, site.now) {
+        let before = thread_cpu();
+        let made = Live::start(&site.version.program, site.context, site.stats, site.beat, site.now);
+        self.throttle.made(thread_cpu().saturating_sub(before));
+        match made {
             Ok(mut live) => {
                 live.slots.take();
                 site.stats.sessions.add(1);

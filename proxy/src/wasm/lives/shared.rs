@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::{Life, OpenError, Opened, Settled, Site};
 use crate::dataplane::chain::Handle;
 use crate::time::Instant;
+use crate::wasm::deadline::thread_cpu;
 use crate::wasm::live::Live;
 use crate::wasm::loaded::Update;
 use crate::wasm::moving::Moving;
@@ -83,7 +84,10 @@ impl Shared {
         if site.now < next {
             return Err(OpenError::Throttled(next.since(site.now)));
         }
-        match Live::start(&site.version.program, site.context, site.stats, site.beat, site.now) {
+        let before = thread_cpu();
+        let made = Live::start(&site.version.program, site.context, site.stats, site.beat, site.now);
+        self.throttle.made(thread_cpu().saturating_sub(before));
+        match made {
             Ok(live) => {
                 site.stats.restarts.add(1);
                 self.life = Life::Running(Box::new(live));

@@ -109,7 +109,7 @@ impl Chain {
     ) -> Result<Verdict, FilterFailure> {
         let (direction, kind) = (journey.direction, journey.kind);
         let mut filter = self.filters[position].borrow_mut();
-        let called = journey.span.as_ref().map(|message| message.filter(filter.name()));
+        let called = journey.span.as_ref().map(|message| message.filter(filter.name(), filter.memory_bytes()));
         let mut said = match hears.answer {
             None => filter.on_message(subject.call(position), direction, kind, payload),
             Some(answer) => filter.on_message_answer(subject.call(position), direction, kind, payload, answer),
@@ -120,7 +120,7 @@ impl Chain {
         match (called, &said) {
             (Some(called), _) => called.answered(&said),
             (None, Ok(Verdict::Close(_)) | Err(_)) => {
-                MessageSpan::refused(&journey.facts(subject), filter.name(), &said);
+                MessageSpan::refused(&journey.facts(subject), filter.name(), filter.memory_bytes(), &said);
             }
             (None, Ok(_)) => {}
         }

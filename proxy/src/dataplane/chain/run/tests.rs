@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::dataplane::chain::{Renewal, Verdict};
+use crate::dataplane::chain::{FailureKind, Renewal, Verdict};
 use crate::dataplane::message::MessageKind;
 use crate::id::SessionId;
 
@@ -24,7 +24,7 @@ impl Scripted {
     }
 
     fn failure(&self, policy: FailurePolicy) -> FilterFailure {
-        FilterFailure { filter: self.name.into(), cause: "told to".into(), policy }
+        FilterFailure { filter: self.name.into(), cause: "told to".into(), kind: FailureKind::Trap, policy }
     }
 }
 

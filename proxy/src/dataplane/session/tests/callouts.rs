@@ -7,7 +7,8 @@ use std::time::Duration;
 use super::world::{World, policy};
 use crate::dataplane::callout::{Answer, CalloutError, Request, Response};
 use crate::dataplane::chain::{
-    Admission, Call, Chain, Filter, FilterFailure, Interest, Reaction, Subscription, UpstreamEvent, Verdict,
+    Admission, Call, Chain, FailureKind, Filter, FilterFailure, Interest, Reaction, Subscription, UpstreamEvent,
+    Verdict,
 };
 use crate::dataplane::ledger::LossReason;
 use crate::dataplane::message::{CloseReason, Direction, Message, MessageKind};
@@ -68,7 +69,7 @@ impl Filter for Curious {
             b"close" => Verdict::Close(CloseReason::new(4000, "as told")),
             b"fail" => {
                 let (filter, cause) = ("curious".into(), "told to".into());
-                return Err(FilterFailure { filter, cause, policy: FailurePolicy::Deny });
+                return Err(FilterFailure { filter, cause, kind: FailureKind::Trap, policy: FailurePolicy::Deny });
             }
             body => Verdict::Replace([payload, body].concat()),
         })
