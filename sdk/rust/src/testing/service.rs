@@ -6,10 +6,12 @@ use crate::{Answer, CalloutError, Request};
 /// Callouts of one event that are answered; one more is told that it is too many.
 pub(super) const ANSWERS_AN_EVENT_MAX: usize = 4;
 
+type Play = Box<dyn FnMut(&Request) -> Answer>;
+
 /// What answers callouts, and what it was asked.
 #[derive(Default)]
 pub(super) struct Service {
-    answer: Option<Box<dyn FnMut(&Request) -> Answer>>,
+    answer: Option<Play>,
     asked: Vec<Request>,
 }
 
