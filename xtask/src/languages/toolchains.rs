@@ -18,8 +18,26 @@ pub(crate) struct Language {
 }
 
 /// In the order of the table.
-pub(crate) const LANGUAGES: &[Language] =
-    &[Language { folder: "rust", name: "Rust", install: rust, versions: &[&["rustc", "--version"]] }];
+pub(crate) const LANGUAGES: &[Language] = &[
+    Language { folder: "rust", name: "Rust", install: rust, versions: &[&["rustc", "--version"]] },
+    Language { folder: "go", name: "Go", install: nothing, versions: &[&["go", "version"]] },
+    Language { folder: "c", name: "C", install: nothing, versions: C },
+    Language { folder: "cpp", name: "C++", install: nothing, versions: C },
+    Language { folder: "zig", name: "Zig", install: nothing, versions: &[ZIG] },
+    Language { folder: "javascript", name: "TypeScript", install: nothing, versions: &[&["node", "--version"]] },
+    Language {
+        folder: "assemblyscript",
+        name: "AssemblyScript",
+        install: nothing,
+        versions: &[&["node", "--version"]],
+    },
+    Language { folder: "python", name: "Python", install: nothing, versions: &[&["python3", "--version"]] },
+];
+
+/// Whichever `belay filter build` finds first.
+const C: &[&[&str]] = &[&["clang", "--version"], ZIG];
+/// As PyPI's package has it, which comes with the tests' tools.
+const ZIG: &[&str] = &["python-zig", "version"];
 
 /// Where tools are looked for: those that were installed here first.
 pub(crate) fn path() -> OsString {
@@ -27,6 +45,11 @@ pub(crate) fn path() -> OsString {
     let own = [own.join("bin"), own.join("venv/bin"), own.join("node_modules/.bin")];
     let theirs = std::env::var_os("PATH").unwrap_or_default();
     std::env::join_paths(own.into_iter().chain(std::env::split_paths(&theirs))).unwrap_or(theirs)
+}
+
+/// `belay filter build` finds its tools by PATH, brings them itself, or says that they are not there.
+fn nothing() -> Result<(), String> {
+    Ok(())
 }
 
 /// The target of its compiler is rustup's to bring; a compiler of another kind may have it anyway, which the build finds out.
