@@ -1,5 +1,6 @@
 //! The module that answers WASI for filters whose toolchain cannot do without it: the committed one is made of its source.
 //! `BELAY_BLESS=1 cargo test -p belay --test wasi_adapter` makes it anew.
+#![allow(clippy::unwrap_used, reason = "tests")]
 
 use std::path::Path;
 

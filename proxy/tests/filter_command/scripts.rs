@@ -169,6 +169,28 @@ scenarios:
 }
 
 #[test]
+fn a_reload_may_bring_another_config_or_be_refused() {
+    let said = shipped(
+        "rate-limit",
+        "
+config: { per: session, rate: 1/s, burst: 1 }
+scenarios:
+  - name: more may be said from now on
+    steps:
+      - connect: /chat
+      - to_backend: x
+      - { to_backend: x, expect: drop }
+      - { reload: { config: { per: nobody } }, refused: { contains: per } }
+      - { to_backend: x, expect: drop }
+      - reload: { config: { per: session, rate: 1/s, burst: 3 } }
+      - { to_backend: x, repeat: 3 }
+      - { to_backend: x, expect: drop }
+",
+    );
+    assert_eq!(said.code, Some(0), "{}{}", said.out, said.err);
+}
+
+#[test]
 fn what_becomes_of_backends_is_the_script_s_too() {
     let said = shipped(
         "circuit-breaker",

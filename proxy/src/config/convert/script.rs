@@ -1,6 +1,7 @@
 //! A script. What a step may expect depends on what happens in it, and which session it is about on the step before: that is
 //! settled here.
 
+mod answers;
 mod content;
 mod step;
 

@@ -2,33 +2,31 @@
 //! facts, a handle, and what they wait for. None of them ends but by the script's `close`, or by a refusal.
 
 mod files;
+mod reload;
+mod timers;
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
-use std::time::Duration;
 
 use http::{HeaderName, HeaderValue};
 
 use self::files::Files;
+use self::reload::refused;
 use super::compare::{self, Got};
 use super::lines::Lines;
 use super::scripted::Scripted;
-use super::{Difference, Theatre, say};
+use super::{Difference, Theatre};
 use crate::dataplane::callout::{self, CalloutError, CalloutPolicy, Response};
 use crate::dataplane::chain::{
-    Admission, Call, Facts, Filter, FilterFailure, FilterTimer, Handle, Interest, Reaction, Renewal, Subscription,
-    Verdict,
+    Admission, Call, Facts, Filter, FilterFailure, Handle, Interest, Reaction, Renewal, Subscription, Verdict,
 };
 use crate::dataplane::handshake::Handshake;
 use crate::dataplane::message::{CloseReason, Direction, Message};
 use crate::dataplane::route::{FilterSource, FilterSpec};
 use crate::id::SessionId;
 use crate::time::Instant;
-use crate::wasm::{Host, LoadProblem, LoadedFilter, Surroundings};
-use crate::workshop::script::{CalloutOutcome, Connect, Event, Fire, Reload, Setup, Step};
-
-/// Timers that may fire in one step: one that sets itself anew at once would never end.
-const FIRES_MAX: usize = 100_000;
+use crate::wasm::{Host, LoadedFilter, Surroundings};
+use crate::workshop::script::{CalloutOutcome, Connect, Event, Setup, Step};
 
 /// See the module.
 pub(super) struct Stage<'t> {
@@ -151,7 +149,7 @@ impl<'t> Stage<'t> {
                 if !subscription.handshake {
                     return Ok(Some(Got::Unasked));
                 }
-                let answer = self.call(name, |filter, call, _| filter.on_handshake(call))?;
+                let answer = self.call(name, |filter, call| filter.on_handshake(call))?;
                 Ok(Some(self.admitted(name, answer)))
             }
             Event::Message(direction, message) => {
@@ -170,17 +168,16 @@ impl<'t> Stage<'t> {
                 if self.sessions.get(name).is_some_and(|actor| actor.waits_for.iter().any(waits)) {
                     return Err(vec![impossible("this message waits for the answer to a callout: 'answer' it first")]);
                 }
-                let answer = self.call(name, |filter, call, _| {
-                    filter.on_message(call, *direction, message.kind, &message.payload)
-                })?;
+                let answer = self
+                    .call(name, |filter, call| filter.on_message(call, *direction, message.kind, &message.payload))?;
                 Ok(Some(self.judged(name, answer, *direction, message)))
             }
             Event::Upstream(event) if subscription.upstream => {
-                let answer = self.call(name, |filter, call, _| filter.on_upstream(call, *event))?;
+                let answer = self.call(name, |filter, call| filter.on_upstream(call, *event))?;
                 Ok(Some(self.reacted(name, answer)))
             }
             Event::Heartbeat(direction) if subscription.heartbeat => {
-                let answer = self.call(name, |filter, call, _| filter.on_heartbeat(call, *direction))?;
+                let answer = self.call(name, |filter, call| filter.on_heartbeat(call, *direction))?;
                 Ok(Some(self.reacted(name, answer)))
             }
             Event::Upstream(_) | Event::Heartbeat(_) => Ok(Some(Got::Unasked)),
@@ -203,14 +200,14 @@ impl<'t> Stage<'t> {
     fn call<R>(
         &mut self,
         session: &str,
-        call: impl FnOnce(&mut dyn Filter, Call<'_>, &mut VecDeque<Asked>) -> R,
+        call: impl FnOnce(&mut dyn Filter, Call<'_>) -> R,
     ) -> Result<R, Vec<Difference>> {
         let Some(actor) = self.sessions.get_mut(session) else {
             return Err(vec![impossible(&format!("there is no session '{session}' any more"))]);
         };
-        let Actor { route, handshake, facts, handle, waits_for } = actor;
+        let Actor { route, handshake, facts, handle, .. } = actor;
         let about = Call { now: self.now, route, handshake, facts, handle, position: 0 };
-        Ok(call(&mut *self.filter, about, waits_for))
+        Ok(call(&mut *self.filter, about))
     }
 
     fn waits(&mut self, session: &str, asked: Asked) {
@@ -257,115 +254,30 @@ impl<'t> Stage<'t> {
         match asked {
             None => Err(vec![impossible("this session waits for no answer: the filter has not called out")]),
             Some(Asked::Handshake) => {
-                let admission = self.call(session, |filter, call, _| filter.on_handshake_answer(call, &answer))?;
+                let admission = self.call(session, |filter, call| filter.on_handshake_answer(call, &answer))?;
                 Ok(self.admitted(session, admission))
             }
             Some(Asked::Message(direction, message)) => {
-                let verdict = self.call(session, |filter, call, _| {
+                let verdict = self.call(session, |filter, call| {
                     filter.on_message_answer(call, direction, message.kind, &message.payload, &answer)
                 })?;
                 Ok(self.judged(session, verdict, direction, &message))
             }
             Some(Asked::Reaction) => {
-                let reaction = self.call(session, |filter, call, _| filter.on_answer(call, &answer))?;
+                let reaction = self.call(session, |filter, call| filter.on_answer(call, &answer))?;
                 Ok(self.reacted(session, reaction))
             }
         }
     }
 
     fn close(&mut self, session: &str, reason: &CloseReason) -> Result<(), Vec<Difference>> {
-        self.call(session, |filter, call, _| {
+        self.call(session, |filter, call| {
             if *call.handle != Handle::default() {
                 filter.on_close(call, reason);
             }
         })?;
         self.sessions.remove(session);
         Ok(())
-    }
-
-    /// Timers are called in the order of their times, those of one time in the order of their sessions' names.
-    fn advance(&mut self, by: Duration, wanted: Option<&[Fire]>) -> Result<(), Vec<Difference>> {
-        let (began, until) = (self.now, self.now + by);
-        let mut wanted_in_turn = wanted.map(<[Fire]>::iter);
-        for _ in 0..FIRES_MAX {
-            let Some((session, due)) = self.next_timer(until) else {
-                self.set_now(until);
-                let left = wanted_in_turn.and_then(|mut wanted| wanted.next());
-                return left.map_or(Ok(()), |fire| {
-                    Err(vec![Difference::new("the timers", say::fire(fire), "no further timer is due")])
-                });
-            };
-            self.set_now(due.at.max(self.now));
-            let answer = self.call(&session, |filter, call, _| filter.on_timer(call, due.timer))?;
-            let got = self.reacted(&session, answer);
-            let fire = wanted_in_turn.as_mut().map(Iterator::next);
-            let after = self.now.since(began);
-            let difference = match fire {
-                None => compare::answer(None, &got, &Event::Advance { by, fires: None }),
-                Some(None) => Some(Difference::new("the timers", "no further timer is due", "")),
-                Some(Some(fire)) => compare::fire(fire, &session, due.timer, after, &got),
-            };
-            if let Some(mut difference) = difference {
-                let what = format!("timer {} of '{session}' after {}: ", due.timer, say::duration(after));
-                difference.got = what + &compare::in_words(&got);
-                return Err(vec![difference]);
-            }
-        }
-        Err(vec![impossible(&format!("more than {FIRES_MAX} timers became due"))])
-    }
-
-    /// The first that is due by then; its session knows it no more.
-    fn next_timer(&mut self, until: Instant) -> Option<(Box<str>, FilterTimer)> {
-        let due = self.sessions.iter().filter_map(|(name, actor)| Some((actor.facts.next_timer()?, name)));
-        let due = due.filter(|(timer, _)| timer.at <= until);
-        let (timer, session) = due.min_by_key(|(timer, name)| (timer.at, (*name).clone()))?;
-        let session = session.clone();
-        let actor = self.sessions.get_mut(&session)?;
-        actor.facts.inner_mut().timers.retain(|known| *known != timer);
-        Some((session, timer))
-    }
-
-    fn set_now(&mut self, now: Instant) {
-        self.now = now;
-        self.scripted.set_now(now);
-    }
-
-    fn reload(&mut self, reload: &Reload) -> Result<(), Vec<Difference>> {
-        let mut states = HashMap::new();
-        for (session, state) in &reload.states {
-            let Some(actor) = self.sessions.get(session) else {
-                return Err(vec![impossible(&format!("there is no session '{session}' whose state it could be"))]);
-            };
-            states.insert(actor.handshake.session, state.clone());
-        }
-        let other = match &reload.wasm {
-            Some(path) => Some(std::fs::read(path).map_err(|error| vec![impossible(&error.to_string())])?),
-            None => None,
-        };
-        let component = other.as_deref().unwrap_or(self.component);
-        let mut spec = self.spec.clone();
-        if let Some(config) = &reload.config {
-            spec.config = config.clone();
-        }
-        let outcome = self.host.reload(&self.loaded, component);
-        match (outcome, &reload.refused) {
-            (Ok(_), None) => {
-                self.spec = spec;
-                self.scripted.replace_states(states);
-                Ok(())
-            }
-            (Ok(_), Some(wanted)) => {
-                let refused = format!("refused: {}", say::text(wanted));
-                Err(vec![Difference::new("the new version", refused, "it serves")])
-            }
-            (Err(error), None) => {
-                Err(vec![Difference::new("the new version", "it serves", format!("refused: {}", error.problem))])
-            }
-            (Err(error), Some(wanted)) => {
-                let cause = refused(error.problem).unwrap_or_else(Into::into);
-                compare::text("why it is refused", wanted, &cause).map_or(Ok(()), |difference| Err(vec![difference]))
-            }
-        }
     }
 }
 
@@ -384,14 +296,6 @@ impl Actor {
             handle: Handle::default(),
             waits_for: VecDeque::new(),
         }
-    }
-}
-
-/// What `configure` said, or why it was not even asked.
-fn refused(problem: LoadProblem) -> Result<Box<str>, String> {
-    match problem {
-        LoadProblem::Config(cause) => Ok(cause),
-        problem => Err(problem.to_string()),
     }
 }
 
