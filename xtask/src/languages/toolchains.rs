@@ -24,14 +24,19 @@ pub(crate) const LANGUAGES: &[Language] = &[
     Language { folder: "c", name: "C", install: nothing, versions: C },
     Language { folder: "cpp", name: "C++", install: nothing, versions: C },
     Language { folder: "zig", name: "Zig", install: nothing, versions: &[ZIG] },
-    Language { folder: "javascript", name: "TypeScript", install: nothing, versions: &[&["node", "--version"]] },
+    Language {
+        folder: "javascript",
+        name: "TypeScript",
+        install: || node("javascript"),
+        versions: &[&["node", "--version"]],
+    },
     Language {
         folder: "assemblyscript",
         name: "AssemblyScript",
-        install: nothing,
+        install: || node("assemblyscript"),
         versions: &[&["node", "--version"]],
     },
-    Language { folder: "python", name: "Python", install: nothing, versions: &[&["python3", "--version"]] },
+    Language { folder: "python", name: "Python", install: python, versions: &[&["python3", "--version"]] },
 ];
 
 /// Whichever `belay filter build` finds first.
@@ -63,4 +68,24 @@ fn rust() -> Result<(), String> {
         ]));
     }
     Ok(())
+}
+
+/// What a sample's `package.json` names. A registry that cannot be reached is a tool that is not there.
+fn node(sample: &str) -> Result<(), String> {
+    in_sample(sample, "npm", &["install", "--silent", "--no-audit", "--no-fund"])
+}
+
+/// What the sample's `requirements.txt` names, in an environment of its own.
+fn python() -> Result<(), String> {
+    in_sample("python", "python3", &["-m", "venv", ".venv"])?;
+    let install =
+        ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement", "requirements.txt"];
+    in_sample("python", ".venv/bin/python", &install)
+}
+
+fn in_sample(sample: &str, program: &str, arguments: &[&str]) -> Result<(), String> {
+    let folder = workspace::root().join("examples/filters").join(sample);
+    // With a slash it stands in the sample.
+    let program = if program.contains('/') { folder.join(program) } else { program.into() };
+    tools::run(std::process::Command::new(program).args(arguments).current_dir(folder).env("PATH", path()))
 }
