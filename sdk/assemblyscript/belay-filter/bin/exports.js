@@ -46,6 +46,7 @@ const section = (id, content) => Buffer.concat([Buffer.of(id), unsigned(content.
 function number(bytes, at) {
   let value = 0;
   for (let shift = 0; ; shift += 7) {
+    if (at >= bytes.length) throw new Error("the module ends too soon");
     const byte = bytes[at++];
     value += (byte & 0x7f) * 2 ** shift;
     if (byte < 0x80) return [value, at];

@@ -1,4 +1,4 @@
-import { deepEqual, equal } from "node:assert/strict";
+import { deepEqual, equal, throws } from "node:assert/strict";
 import { test } from "node:test";
 import { renameExports, worldName } from "../bin/exports.js";
 
@@ -8,7 +8,7 @@ const module = Buffer.concat([
   Buffer.from("010401600000", "hex"),
   Buffer.from("0303020000", "hex"),
   Buffer.from("0503010001", "hex"),
-  Buffer.from([7, 3 + 18 + 2 + 7 + 2 + 20 + 2, 3]),
+  Buffer.from([7, 1 + 20 + 9 + 22, 3]),
   Buffer.from([17]), Buffer.from("filter_on_message"), Buffer.from([0, 0]),
   Buffer.from([6]), Buffer.from("memory"), Buffer.from([2, 0]),
   Buffer.from([19]), Buffer.from("post_state_snapshot"), Buffer.from([0, 1]),
@@ -36,4 +36,8 @@ test("a section that grows past what one byte counts stays readable", () => {
   const long = "x".repeat(20_000);
   const renamed = new WebAssembly.Module(renameExports(module, (name) => name + long));
   equal(WebAssembly.Module.exports(renamed)[0].name, `filter_on_message${long}`);
+});
+
+test("what is no whole module is refused", () => {
+  for (const end of [9, 40, 70]) throws(() => renameExports(module.subarray(0, end)), /ends too soon/, String(end));
 });
