@@ -1,32 +1,41 @@
-//! The operators' port: whether the process lives, whether it takes clients, its numbers, and what it logs. On a thread of
-//! its own, so that it answers when the workers are busy; bounded in connections and time, so that whoever reaches it
-//! cannot hurt them.
+//! The operators' port: whether the process lives, whether it takes clients, its numbers, its sessions, what it logs, and a
+//! page that shows it all. On a thread of its own, so that it answers when the workers are busy; bounded in connections and
+//! time, so that whoever reaches it cannot hurt them.
 
 pub mod metrics;
 
 mod config;
+mod endpoint;
 mod filters;
+mod guard;
 mod heartbeats;
+mod openapi;
+mod own;
+mod page;
+mod problem;
 mod process;
 mod readiness;
 mod server;
+mod sessions;
 #[cfg(test)]
 mod tests;
 mod traffic;
 
 use std::io;
 use std::net::SocketAddr;
-use std::pin::Pin;
 use std::sync::Arc;
 
-use http::StatusCode;
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 
+use self::guard::Guard;
 use crate::dataplane::ledger::Counters;
 use crate::dataplane::probe::Networks;
+use crate::dataplane::visit::Visit;
 use crate::telemetry::{LogControl, SpanCounts};
 pub use config::ConfigStatus;
+pub use endpoint::{Access, Answered, Answering, Asked, Endpoint, Parameter, Values};
 pub use filters::source as filters;
+pub(crate) use guard::CHANGE_HEADER;
 pub use metrics::{Family, Kind, Sample, Source};
 pub use readiness::{Phase, Readiness};
 
@@ -36,52 +45,50 @@ pub struct Sources {
     pub readiness: Readiness,
     /// One for each worker.
     pub workers: Vec<Arc<Counters>>,
+    /// Where visits to each worker's sessions are sent.
+    pub visits: Vec<mpsc::Sender<Visit>>,
     /// What became of spans.
     pub spans: Arc<SpanCounts>,
     /// What else has numbers: filters, breakers.
     pub more: Vec<Source>,
     /// What is known of the clients' networks.
     pub networks: Arc<Networks>,
-    /// Pages that other rooms answer.
-    pub pages: Vec<Page>,
-    /// What other rooms do when they are asked to.
-    pub actions: Vec<Action>,
+    /// What other rooms answer.
+    pub endpoints: Vec<Endpoint>,
     /// Changes the log.
     pub log: LogControl,
 }
 
-/// A page that another room answers, in JSON.
-pub struct Page {
-    /// Where it is.
-    pub path: &'static str,
-    /// Given the query without its question mark; nothing if it names what is not there. On the admin thread; must not
-    /// block for long.
-    pub answer: Answer,
+/// All that may be asked, and who may.
+struct Table {
+    guard: Guard,
+    endpoints: Vec<Endpoint>,
 }
 
-/// See [`Page::answer`].
-pub type Answer = Box<dyn Fn(&str) -> Option<serde_json::Value> + Send + Sync>;
+impl Table {
+    fn new(guard: Guard, mut sources: Sources) -> Self {
+        let others = std::mem::take(&mut sources.endpoints);
+        let mut endpoints = own::endpoints(Arc::new(sources));
+        endpoints.extend(others);
+        let document = openapi::document(&endpoints);
+        endpoints.push(own::openapi(document));
+        Self { guard, endpoints }
+    }
 
-/// Something that another room does when it is asked to by POST: its path is a name between two given ends, or the one end
-/// alone if the other is empty.
-pub struct Action {
-    /// What the path begins with.
-    pub before: &'static str,
-    /// What it ends with.
-    pub after: &'static str,
-    /// Given the name. Must not block, and must be done within ten seconds.
-    pub act: Act,
-}
+    /// What is at this path, and what stands in it in the place of the braces. A path that is written out goes before one
+    /// with a name in it.
+    fn at<'a>(&'a self, path: &'a str) -> impl Iterator<Item = (&'a Endpoint, &'a str)> {
+        let is_written_out = self.endpoints.iter().any(|endpoint| endpoint.path == path);
+        let named = self.endpoints.iter().filter_map(|endpoint| Some((endpoint, endpoint.matches(path)?)));
+        named.filter(move |(endpoint, _)| !is_written_out || endpoint.path == path)
+    }
 
-/// See [`Action::act`].
-pub type Act = Box<dyn Fn(&str) -> Pin<Box<dyn Future<Output = Acted> + Send>> + Send + Sync>;
-
-/// What came of it, in JSON.
-pub struct Acted {
-    /// Of the answer.
-    pub status: StatusCode,
-    /// Its body.
-    pub body: serde_json::Value,
+    /// Each once.
+    fn paths(&self) -> impl Iterator<Item = &'static str> {
+        let paths = self.endpoints.iter().map(|endpoint| endpoint.path);
+        let known = |index: usize, path| self.endpoints[..index].iter().any(|endpoint| endpoint.path == path);
+        paths.enumerate().filter(move |(index, path)| !known(*index, *path)).map(|(_, path)| path)
+    }
 }
 
 /// The running port. Closed when dropped.
@@ -91,20 +98,21 @@ pub struct Admin {
 }
 
 impl Admin {
-    /// Listens, and serves on a thread of its own.
+    /// Listens, and serves on a thread of its own. With a token, or off loopback, most is answered to those who have it.
     ///
     /// # Errors
     /// The address cannot be had, or the system gives no thread.
-    pub fn start(address: SocketAddr, sources: Sources) -> io::Result<Self> {
+    pub fn start(address: SocketAddr, token: Option<&str>, sources: Sources) -> io::Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let listener = std::net::TcpListener::bind(address)?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
         let (running, stopped) = oneshot::channel();
+        let table = Arc::new(Table::new(Guard::new(address, token), sources));
         std::thread::Builder::new().name("admin".into()).spawn(move || {
             runtime.block_on(async {
                 tokio::select! {
-                    () = server::serve(listener, Arc::new(sources)) => {}
+                    () = server::serve(listener, table) => {}
                     // An error is what dropping the other end gives, and all that it ever does.
                     _ = stopped => {}
                 }

@@ -1,5 +1,6 @@
 //! Puts the rooms together: configuration, telemetry, filters, workers, the admin port, and the signals that end them.
 
+mod drain;
 mod files;
 mod filters;
 mod learned;
@@ -21,8 +22,9 @@ use self::reload::{Parts, Requests};
 use self::workers::{WorkerFilters, Workers};
 use crate::admin::{self, Admin, ConfigStatus, Phase, Readiness};
 use crate::clients::Clients;
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::dataplane::probe::Networks;
+use crate::profile;
 use crate::report::{self, Reporter};
 use crate::telemetry::{self, Environment};
 use crate::tls::Watcher;
@@ -79,7 +81,8 @@ fn serve(config: Config, telemetry: &telemetry::Telemetry) -> Result<(), StartEr
     let certificates = Watcher::start(config.live_certificates().into_iter().chain(lasting.clone()).collect())?;
     let certified = certificates.source();
     let origin = reload::origin(&config);
-    let status = Arc::new(ConfigStatus::new(&config.origin.file.display().to_string(), &config.origin.sha256));
+    let status =
+        Arc::new(ConfigStatus::new(&config.origin.file.display().to_string(), &config.origin.sha256, config.shown));
     let dataplane = Arc::new(files::within_the_limit(config.dataplane));
     let signals = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let readiness = Readiness::new();
@@ -108,17 +111,22 @@ fn serve(config: Config, telemetry: &telemetry::Telemetry) -> Result<(), StartEr
             let sources = admin::Sources {
                 readiness: readiness.clone(),
                 workers: workers.counters.clone(),
+                visits: workers.visits.clone(),
                 spans: Arc::clone(&telemetry.spans),
                 more: [filters.source(), clients.source(), status.source(), certified]
                     .into_iter()
                     .chain(reported)
                     .collect(),
                 networks,
-                pages: vec![clients.page(), filters.page(), status.page()],
-                actions: reloads.actions(),
+                endpoints: [clients.endpoint(), filters.endpoint(), status.endpoint()]
+                    .into_iter()
+                    .chain(reloads.endpoints())
+                    .chain(profile::endpoints())
+                    .chain(drain::endpoints(readiness.clone(), workers.drain_switch(), workers.counters.clone()))
+                    .collect(),
                 log: telemetry.log.clone(),
             };
-            Some(start_admin(admin.address, sources)?)
+            Some(start_admin(&admin, sources)?)
         }
         None => None,
     };
@@ -136,10 +144,25 @@ fn serve(config: Config, telemetry: &telemetry::Telemetry) -> Result<(), StartEr
     Ok(())
 }
 
-fn start_admin(address: std::net::SocketAddr, sources: admin::Sources) -> Result<Admin, StartError> {
-    let admin = Admin::start(address, sources).map_err(|cause| StartError::Admin { address, cause })?;
+fn start_admin(settings: &config::Admin, sources: admin::Sources) -> Result<Admin, StartError> {
+    let address = settings.address;
+    let refused = |cause| StartError::Admin { address, cause };
+    let token = settings.token_file.as_deref().map(read_token).transpose().map_err(refused)?;
+    if token.is_none() && !address.ip().is_loopback() {
+        info!(%address, "the admin port answers probes and scrapers only, since it is not on loopback and has no token");
+    }
+    let admin = Admin::start(address, token.as_deref(), sources).map_err(refused)?;
     info!(address = %admin.address(), "the admin port is open");
     Ok(admin)
+}
+
+/// What surrounds it is no part of it: editors end files with a line feed.
+fn read_token(file: &std::path::Path) -> std::io::Result<String> {
+    let token = std::fs::read_to_string(file)?;
+    match token.trim() {
+        "" => Err(std::io::Error::other(format!("the token in {} is empty", file.display()))),
+        token => Ok(token.to_owned()),
+    }
 }
 
 /// The threads that the CPU limit of our container allows, as the standard library reads it from the cgroup.

@@ -1,6 +1,13 @@
-//! The command line: `belay run FILE`, `belay check FILE`, `belay schema`. It reads the file and prints; what runs is the
-//! app's. `belay filter …` is the workshop's.
+//! The command line: `belay run FILE`, `belay check FILE`, `belay schema`, and what is asked of a Belay that runs. It reads the
+//! file and prints; what runs is the app's. `belay filter …` is the workshop's.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "what a command line says, it says there")]
+
+mod admin;
+mod drain;
+mod numbers;
+mod sessions;
+mod table;
+mod top;
 
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
@@ -39,6 +46,11 @@ enum Command {
     /// Write, build, test and try a filter.
     #[command(subcommand)]
     Filter(workshop::Command),
+    /// List, show, close or drain the sessions of a running Belay.
+    #[command(subcommand)]
+    Sessions(sessions::Sessions),
+    Top(top::Top),
+    Drain(drain::Drain),
 }
 
 /// What the command line leaves to the rest of the program.
@@ -59,7 +71,18 @@ pub fn main(hooks: &Hooks) -> ExitCode {
             ExitCode::SUCCESS
         }
         Command::Filter(command) => workshop::main(command, hooks.run),
+        Command::Sessions(sessions) => told(sessions::run(sessions)),
+        Command::Top(top) => told(top::run(&top)),
+        Command::Drain(drain) => told(drain::run(&drain)),
     }
+}
+
+/// What a running Belay was asked did not come to be.
+fn told(outcome: Result<ExitCode, String>) -> ExitCode {
+    outcome.unwrap_or_else(|error| {
+        eprintln!("error: {error}");
+        ExitCode::FAILURE
+    })
 }
 
 fn load(file: &Path) -> Result<Config, ExitCode> {

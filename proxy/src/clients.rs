@@ -137,10 +137,9 @@ impl Clients {
         metrics::source(Arc::clone(&self.shared))
     }
 
-    /// What the admin port answers at `/clients`.
-    pub fn page(&self) -> admin::Page {
-        let shared = Arc::clone(&self.shared);
-        admin::Page { path: "/clients", answer: Box::new(move |query| query::answer(&shared, query)) }
+    /// `GET /clients`.
+    pub fn endpoint(&self) -> admin::Endpoint {
+        query::endpoint(Arc::clone(&self.shared))
     }
 
     /// No session is left: the last changes are told, for at most `within`. Blocks.

@@ -14,6 +14,7 @@ mod path;
 mod scalar;
 mod schema;
 mod script;
+mod shown;
 mod tree;
 mod walk;
 mod wire;
@@ -27,6 +28,7 @@ pub use diagnostics::{Colour, Diagnostic, Diagnostics, Place};
 pub use schema::schema;
 pub use script::{load as load_script, parse as parse_script, schema as script_schema};
 use serde::de::DeserializeOwned;
+pub use shown::Shown;
 
 use crate::dataplane::route::{Dataplane, Routes};
 use crate::digest::sha256;
@@ -44,6 +46,8 @@ pub struct Config {
     pub said: serde_json::Value,
     /// For the workers.
     pub dataplane: Dataplane,
+    /// The file as it was read, defaults filled in, secrets masked.
+    pub shown: Shown,
     /// The port for operators, if there is one.
     pub admin: Option<Admin>,
     /// What adaptive probes learn.
@@ -74,10 +78,12 @@ pub struct Origin {
 }
 
 /// The port for operators.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Admin {
     /// Port 0 lets the system choose.
     pub address: SocketAddr,
+    /// Where the token is that it asks for.
+    pub token_file: Option<PathBuf>,
 }
 
 /// What adaptive probes learn of the clients' networks.

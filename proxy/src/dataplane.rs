@@ -25,4 +25,5 @@ pub mod ledger;
 pub mod probe;
 pub mod state;
 pub mod trace;
+pub mod visit;
 pub mod worker;

@@ -22,6 +22,7 @@ pub mod shipped;
 pub mod telemetry;
 
 pub mod admin;
+pub mod profile;
 
 pub mod app;
 pub mod workshop;

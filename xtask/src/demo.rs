@@ -80,12 +80,13 @@ fn options(mut parser: lexopt::Parser) -> Result<Option<Options>, lexopt::Error>
 }
 
 fn build() -> Outcome {
-    if workspace::on_path("cc").is_none() {
-        return Err(
-            "there is no `cc` on PATH, and Rust needs it to link (on Debian: apt-get install build-essential; on \
-                    macOS: xcode-select --install)"
-                .into(),
-        );
+    for (tool, why) in [("cc", "Rust needs it to link"), ("make", "the allocator is built with it")] {
+        if workspace::on_path(tool).is_none() {
+            return Err(format!(
+                "there is no `{tool}` on PATH, and {why} (on Debian: apt-get install build-essential; on macOS: \
+                 xcode-select --install)"
+            ));
+        }
     }
     let first = !workspace::program("belay").exists();
     println!(

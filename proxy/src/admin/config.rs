@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use serde_json::json;
 
 use super::metrics::{Family, Source};
-use super::{Page, Sample};
+use super::{Access, Answered, Endpoint, Sample};
+use crate::config::Shown;
 use crate::time::UnixTime;
 
 /// Told by who reloads; shown at the admin port.
@@ -24,6 +25,7 @@ struct Status {
     /// Of the last reload, unless one was accepted since.
     errors: Vec<String>,
     needs_restart: Vec<String>,
+    shown: Shown,
 }
 
 const OUTCOME: &[&str] = &["outcome"];
@@ -50,7 +52,7 @@ pub(super) static FAMILIES: [Family; 5] = [
 
 impl ConfigStatus {
     /// The process starts with this.
-    pub fn new(file: &str, sha256: &str) -> Self {
+    pub fn new(file: &str, sha256: &str, shown: Shown) -> Self {
         Self(Mutex::new(Status {
             file: file.into(),
             sha256: sha256.into(),
@@ -61,16 +63,18 @@ impl ConfigStatus {
             unchanged: 0,
             errors: Vec::new(),
             needs_restart: Vec::new(),
+            shown,
         }))
     }
 
     /// Another serves.
-    pub fn applied(&self, generation: u64, sha256: &str, needs_restart: &[String]) {
+    pub fn applied(&self, generation: u64, sha256: &str, needs_restart: &[String], shown: Shown) {
         let mut status = self.lock();
         (status.generation, status.sha256, status.since) = (generation, sha256.into(), UnixTime::now());
         status.accepted += 1;
         status.errors.clear();
         status.needs_restart = needs_restart.to_vec();
+        status.shown = shown;
     }
 
     /// The file says what is served.
@@ -94,11 +98,13 @@ impl ConfigStatus {
     }
 
     /// `GET /config`.
-    pub fn page(self: &Arc<Self>) -> Page {
+    pub fn endpoint(self: &Arc<Self>) -> Endpoint {
         let shared = Arc::clone(self);
-        let answer = move |_query: &str| {
+        let summary =
+            "The configuration that serves, with its defaults and without its secrets, and what came of reloads.";
+        Endpoint::page("/config", Access::Read, summary, move |_| {
             let status = shared.lock().clone();
-            Some(json!({
+            Answered::ok(&json!({
                 "file": status.file,
                 "sha256": status.sha256,
                 "generation": status.generation,
@@ -106,9 +112,9 @@ impl ConfigStatus {
                 "reloads": { "accepted": status.accepted, "refused": status.refused, "unchanged": status.unchanged },
                 "errors": status.errors,
                 "needs_restart": status.needs_restart,
+                "configuration": status.shown.value(),
             }))
-        };
-        Page { path: "/config", answer: Box::new(answer) }
+        })
     }
 
     fn samples(&self) -> Vec<Sample> {

@@ -1,13 +1,14 @@
-//! The port's HTTP: one request a connection, bounded in time and size.
+//! The port's HTTP: one request a connection, bounded in time and size. What is answered is the table's.
 
 use std::convert::Infallible;
 use std::net::TcpListener;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{ALLOW, CONTENT_TYPE};
-use http::{HeaderValue, Method, Request, Response, StatusCode};
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, WWW_AUTHENTICATE};
+use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -15,20 +16,25 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
-use tokio::time::{sleep, timeout};
+use tokio::time::{sleep, sleep_until, timeout};
 
-use super::{Acted, Action, Page, Phase, Sources, heartbeats, metrics};
-use crate::time::Instant;
+use super::Table;
+use super::endpoint::{Answered, Asked, Endpoint, Values};
+use crate::dataplane::route::parameters;
 
-/// From its opening to its end: a probe or a scrape takes milliseconds.
+/// From its opening to its end, without what the answer takes: a probe or a scrape takes milliseconds.
 const CONNECTION_TIME_MAX: Duration = Duration::from_secs(10);
 /// Probes, a scraper or two, a person. One more is closed at once.
 const CONNECTIONS_MAX: usize = 64;
 /// The body of a request: a log filter.
-const BODY_BYTES_MAX: usize = 1024;
+const BODY_BYTES_MAX: usize = 4096;
+
+/// Pages run what this port gives them and nothing else, and nobody frames them.
+const PAGE_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; \
+                           base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// Serves until dropped.
-pub(super) async fn serve(listener: TcpListener, sources: Arc<Sources>) {
+pub(super) async fn serve(listener: TcpListener, table: Arc<Table>) {
     let listener = match tokio::net::TcpListener::from_std(listener) {
         Ok(listener) => listener,
         Err(error) => return tracing::error!(%error, "the admin port cannot be served"),
@@ -45,110 +51,123 @@ pub(super) async fn serve(listener: TcpListener, sources: Arc<Sources>) {
             }
         };
         let Ok(place) = places.clone().try_acquire_owned() else { continue };
-        let sources = sources.clone();
+        let table = table.clone();
         tokio::spawn(async move {
             // Whoever is too slow, or breaks off, is of no interest to anybody.
-            let _ = timeout(CONNECTION_TIME_MAX, talk(stream, sources)).await;
+            let _ = talk(stream, table).await;
             drop(place);
         });
     }
 }
 
-async fn talk(stream: TcpStream, sources: Arc<Sources>) -> Result<(), hyper::Error> {
-    let service = service_fn(move |request| {
-        let sources = sources.clone();
-        async move { Ok::<_, Infallible>(answer(request, &sources).await) }
+/// For at most [`CONNECTION_TIME_MAX`], and the time that what is asked for may take.
+async fn talk(stream: TcpStream, table: Arc<Table>) -> Result<(), hyper::Error> {
+    let more = Arc::new(AtomicU64::new(0));
+    let service = service_fn({
+        let more = Arc::clone(&more);
+        move |request| {
+            let (table, more) = (table.clone(), Arc::clone(&more));
+            async move { Ok::<_, Infallible>(dress(answer(request, &table, &more).await)) }
+        }
     });
-    http1::Builder::new().keep_alive(false).serve_connection(TokioIo::new(stream), service).await
-}
-
-async fn answer(request: Request<Incoming>, sources: &Sources) -> Response<Full<Bytes>> {
-    let reads = [Method::GET, Method::HEAD].contains(request.method());
-    match request.uri().path() {
-        "/live" if reads => plain(StatusCode::OK, "live\n"),
-        "/ready" if reads => match sources.readiness.phase() {
-            Phase::Starting => plain(StatusCode::SERVICE_UNAVAILABLE, "starting: not every worker listens yet\n"),
-            Phase::Serving => plain(StatusCode::OK, "ready\n"),
-            Phase::Draining => plain(StatusCode::SERVICE_UNAVAILABLE, "draining: the process is going away\n"),
-        },
-        "/metrics" if reads => {
-            let mut answer = plain(StatusCode::OK, metrics::text(sources));
-            answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(metrics::CONTENT_TYPE));
-            answer
-        }
-        "/heartbeats" if reads => {
-            let mut answer = plain(StatusCode::OK, heartbeats::text(&sources.networks, Instant::now()));
-            answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-            answer
-        }
-        "/log" if reads => plain(StatusCode::OK, format!("{}\n", sources.log.filter())),
-        "/log" if request.method() == Method::PUT => set_log(request, sources).await,
-        path if let Some(page) = sources.pages.iter().find(|page| page.path == path) => {
-            if reads {
-                show(page, request.uri().query().unwrap_or_default())
-            } else {
-                wrong_method("GET, HEAD")
-            }
-        }
-        path if let Some((action, name)) = action(sources, path) => {
-            if request.method() != Method::POST {
-                return wrong_method("POST");
-            }
-            let Acted { status, body } = (action.act)(name).await;
-            json(status, &body)
-        }
-        "/live" | "/ready" | "/metrics" | "/heartbeats" => wrong_method("GET, HEAD"),
-        "/log" => wrong_method("GET, HEAD, PUT"),
-        _ => {
-            let more: String = sources.pages.iter().map(|page| format!(", {}", page.path)).collect();
-            plain(StatusCode::NOT_FOUND, format!("there are /live, /ready, /metrics, /heartbeats, /log{more}\n"))
+    let connection = http1::Builder::new().keep_alive(false).serve_connection(TokioIo::new(stream), service);
+    tokio::pin!(connection);
+    let opened = tokio::time::Instant::now();
+    let until = || opened + CONNECTION_TIME_MAX + Duration::from_secs(more.load(Relaxed));
+    loop {
+        tokio::select! {
+            ended = &mut connection => return ended,
+            () = sleep_until(until()) => if tokio::time::Instant::now() >= until() { return Ok(()) },
         }
     }
 }
 
-fn show(page: &Page, query: &str) -> Response<Full<Bytes>> {
-    let Some(value) = (page.answer)(query) else { return plain(StatusCode::NOT_FOUND, "nothing is known of that\n") };
-    json(StatusCode::OK, &value)
-}
-
-/// The action of this path, and the name in it.
-fn action<'a>(sources: &'a Sources, path: &'a str) -> Option<(&'a Action, &'a str)> {
-    sources.actions.iter().find_map(|action| {
-        let name = path.strip_prefix(action.before)?.strip_suffix(action.after)?;
-        (name.is_empty() == action.after.is_empty()).then_some((action, name))
-    })
-}
-
-fn json(status: StatusCode, value: &serde_json::Value) -> Response<Full<Bytes>> {
-    let mut answer = plain(status, format!("{value:#}\n"));
-    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    answer
-}
-
-async fn set_log(request: Request<Incoming>, sources: &Sources) -> Response<Full<Bytes>> {
-    let body = match Limited::new(request.into_body(), BODY_BYTES_MAX).collect().await {
-        Ok(body) => body.to_bytes(),
-        Err(_) => return plain(StatusCode::PAYLOAD_TOO_LARGE, format!("at most {BODY_BYTES_MAX} bytes\n")),
+async fn answer(request: Request<Incoming>, table: &Table, more: &AtomicU64) -> Answered {
+    let (head, body) = request.into_parts();
+    let at_path: Vec<(&Endpoint, &str)> = table.at(head.uri.path()).collect();
+    if at_path.is_empty() {
+        let all: Vec<&str> = table.paths().collect();
+        return Answered::problem(StatusCode::NOT_FOUND, &format!("there are {}", all.join(", ")));
+    }
+    let method = if head.method == Method::HEAD { &Method::GET } else { &head.method };
+    let Some((endpoint, name)) = at_path.iter().find(|(endpoint, _)| endpoint.method == *method) else {
+        let allowed = allowed(&at_path);
+        let refusal = Answered::problem(StatusCode::METHOD_NOT_ALLOWED, &format!("allowed: {allowed}"));
+        return Answered { allow: Some(allowed), ..refusal };
     };
-    match String::from_utf8_lossy(&body).trim().parse() {
-        Ok(filter) => {
-            tracing::info!(%filter, "what is logged was changed through the admin port");
-            sources.log.set(filter);
-            plain(StatusCode::OK, format!("{}\n", sources.log.filter()))
+    if let Err(refusal) = table.guard.check(endpoint.access, &head.headers) {
+        return refusal;
+    }
+    let query = match read_query(endpoint, head.uri.query().unwrap_or_default()) {
+        Ok(query) => query,
+        Err(mistake) => return Answered::problem(StatusCode::BAD_REQUEST, &mistake),
+    };
+    let body = match Limited::new(body, BODY_BYTES_MAX).collect().await {
+        Ok(body) => body.to_bytes(),
+        Err(_) => {
+            return Answered::problem(StatusCode::PAYLOAD_TOO_LARGE, &format!("at most {BODY_BYTES_MAX} bytes"));
         }
-        Err(error) => plain(StatusCode::BAD_REQUEST, format!("{error}\n")),
+    };
+    more.store(endpoint.within.as_secs(), Relaxed);
+    let asked = Asked { name: (*name).into(), query, body };
+    match timeout(endpoint.within, (endpoint.handler)(asked)).await {
+        Ok(answered) => answered,
+        Err(_) => Answered::problem(StatusCode::SERVICE_UNAVAILABLE, "it took too long; try again"),
     }
 }
 
-fn wrong_method(allowed: &'static str) -> Response<Full<Bytes>> {
-    let mut answer = plain(StatusCode::METHOD_NOT_ALLOWED, format!("allowed: {allowed}\n"));
-    answer.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
-    answer
+fn allowed(at_path: &[(&Endpoint, &str)]) -> String {
+    let methods = at_path.iter().map(|(endpoint, _)| endpoint.method.as_str());
+    let methods = methods.flat_map(|method| if method == "GET" { vec!["GET", "HEAD"] } else { vec![method] });
+    methods.collect::<Vec<_>>().join(", ")
 }
 
-fn plain(status: StatusCode, body: impl Into<Bytes>) -> Response<Full<Bytes>> {
-    let mut answer = Response::new(Full::new(body.into()));
-    *answer.status_mut() = status;
-    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
-    answer
+/// A parameter that nobody knows is a mistake and no wish: of a filter that was misspelt nothing would be left.
+fn read_query(endpoint: &Endpoint, query: &str) -> Result<Vec<(Box<str>, Box<str>)>, String> {
+    let mut read: Vec<(Box<str>, Box<str>)> = Vec::new();
+    for (name, value) in parameters(query) {
+        let Some(known) = endpoint.query.iter().find(|parameter| parameter.name == name) else {
+            let names: Vec<&str> = endpoint.query.iter().map(|parameter| parameter.name).collect();
+            let all = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+            return Err(format!("there is no parameter '{name}' here; there are: {all}"));
+        };
+        if read.iter().any(|(given, _)| **given == *name) {
+            return Err(format!("'{name}' is given twice"));
+        }
+        match known.values {
+            Values::Text => {}
+            Values::Number(least, most) => {
+                if !value.parse().is_ok_and(|number| (least..=most).contains(&number)) {
+                    return Err(format!("'{name}' is a whole number from {least} to {most}"));
+                }
+            }
+            Values::OneOf(these) => {
+                if !these.contains(&&*value) {
+                    return Err(format!("'{name}' is one of {}", these.join(", ")));
+                }
+            }
+        }
+        read.push((name.into(), value.into()));
+    }
+    Ok(read)
+}
+
+/// As it goes out.
+fn dress(answered: Answered) -> Response<Full<Bytes>> {
+    let Answered { status, media, body, allow } = answered;
+    let mut response = Response::new(Full::new(body));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(media));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(HeaderName::from_static("x-content-type-options"), HeaderValue::from_static("nosniff"));
+    headers.insert(HeaderName::from_static("content-security-policy"), HeaderValue::from_static(PAGE_POLICY));
+    headers.insert(HeaderName::from_static("referrer-policy"), HeaderValue::from_static("no-referrer"));
+    if status == StatusCode::UNAUTHORIZED {
+        headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    }
+    if let Some(Ok(allow)) = allow.map(HeaderValue::try_from) {
+        headers.insert(ALLOW, allow);
+    }
+    response
 }

@@ -26,11 +26,11 @@ fn port() -> Port {
         spans: telemetry.spans.clone(),
         more: vec![more],
         networks: Arc::default(),
-        pages: Vec::new(),
-        actions: Vec::new(),
+        endpoints: Vec::new(),
+        visits: Vec::new(),
         log: telemetry.log.clone(),
     };
-    let admin = Admin::start("127.0.0.1:0".parse().unwrap(), sources).unwrap();
+    let admin = Admin::start("127.0.0.1:0".parse().unwrap(), None, sources).unwrap();
     Port { admin, readiness, workers, _log: dispatch }
 }
 
@@ -45,11 +45,14 @@ impl Port {
     }
 
     fn ask(&self, method: &str, path: &str) -> String {
-        self.say(&format!("{method} {path} HTTP/1.1\r\nhost: x\r\n\r\n"))
+        self.say(&format!("{method} {path} HTTP/1.1\r\nhost: localhost\r\nbelay-admin: test\r\n\r\n"))
     }
 
     fn set_log(&self, filter: &str) -> String {
-        self.say(&format!("PUT /log HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n{filter}", filter.len()))
+        self.say(&format!(
+            "PUT /log HTTP/1.1\r\nhost: localhost\r\nbelay-admin: test\r\ncontent-length: {}\r\n\r\n{filter}",
+            filter.len()
+        ))
     }
 }
 
@@ -135,7 +138,7 @@ fn the_log_is_changed_while_running() {
     assert!(port.ask("GET", "/log").ends_with("\r\n\r\nwarn,belay::wasm=debug\n"));
     let answer = port.set_log("loud");
     assert!(answer.starts_with("HTTP/1.1 400") && answer.contains("info,belay::wasm=debug"), "{answer}");
-    let answer = port.set_log(&"x".repeat(2_000));
+    let answer = port.set_log(&"x".repeat(5_000));
     assert!(answer.starts_with("HTTP/1.1 413"), "{answer}");
 }
 
@@ -158,5 +161,117 @@ fn clients_beyond_the_bound_are_closed_and_others_go_on() {
     let begun = std::time::Instant::now();
     while !asked().is_ok_and(|answer| answer.contains(" 200 ")) {
         assert!(begun.elapsed() < Duration::from_secs(30), "no place came back");
+    }
+}
+
+/// An address, a token if one is configured, and who may ask what with which headers.
+fn check(address: &str, token: Option<&str>, access: Access, headers: &[(&'static str, &'static str)]) -> u16 {
+    let headers = headers
+        .iter()
+        .map(|(name, value)| (http::HeaderName::from_static(name), http::HeaderValue::from_static(value)));
+    let guard = Guard::new(address.parse().unwrap(), token);
+    guard.check(access, &headers.collect()).map_or_else(|refusal| refusal.status.as_u16(), |()| 200)
+}
+
+#[test]
+fn on_loopback_whoever_is_there_may_look_and_a_change_needs_its_header() {
+    let check = |access, headers: &[_]| check("127.0.0.1:9901", None, access, headers);
+    let host = ("host", "127.0.0.1:9901");
+    assert_eq!(check(Access::Read, &[host]), 200);
+    assert_eq!(check(Access::Read, &[("host", "localhost:9901")]), 200);
+    assert_eq!(check(Access::Read, &[("host", "[::1]:9901")]), 200);
+    assert_eq!(check(Access::Change, &[host]), 403);
+    assert_eq!(check(Access::Change, &[host, ("belay-admin", "yes")]), 200);
+}
+
+#[test]
+fn no_page_from_elsewhere_may_ask_in_a_browser() {
+    let check = |access, headers: &[_]| check("127.0.0.1:9901", None, access, headers);
+    let host = ("host", "localhost:9901");
+    assert_eq!(check(Access::Read, &[("host", "rebound.example:9901")]), 403);
+    assert_eq!(check(Access::Read, &[]), 403);
+    assert_eq!(check(Access::Read, &[host, ("origin", "http://evil.example")]), 403);
+    assert_eq!(check(Access::Read, &[host, ("origin", "null")]), 403);
+    assert_eq!(check(Access::Read, &[host, ("sec-fetch-site", "cross-site")]), 403);
+    assert_eq!(check(Access::Read, &[host, ("sec-fetch-site", "same-site")]), 403);
+    assert_eq!(check(Access::Change, &[host, ("origin", "http://evil.example"), ("belay-admin", "yes")]), 403);
+    let own = [host, ("origin", "http://localhost:9901"), ("sec-fetch-site", "same-origin"), ("belay-admin", "yes")];
+    assert_eq!(check(Access::Change, &own), 200);
+    assert_eq!(check(Access::Open, &[("host", "rebound.example"), ("origin", "null")]), 200);
+}
+
+#[test]
+fn off_loopback_all_but_probes_and_scrapes_takes_the_token() {
+    let host = ("host", "10.0.0.1:9901");
+    for access in [Access::Read, Access::Change] {
+        assert_eq!(check("0.0.0.0:9901", None, access, &[host, ("belay-admin", "yes")]), 403);
+        for address in ["0.0.0.0:9901", "[::]:9901", "127.0.0.1:9901"] {
+            let check = |headers: &[_]| check(address, Some("s3cret"), access, headers);
+            assert_eq!(check(&[host, ("belay-admin", "yes")]), 401);
+            assert_eq!(check(&[host, ("authorization", "Bearer s3cre")]), 401);
+            assert_eq!(check(&[host, ("authorization", "Basic s3cret")]), 401);
+            assert_eq!(check(&[host, ("authorization", "bearer s3cret")]), 200);
+        }
+    }
+    assert_eq!(check("0.0.0.0:9901", Some("s3cret"), Access::Open, &[]), 200);
+}
+
+#[test]
+fn what_goes_wrong_is_said_as_rfc_9457_has_it() {
+    let port = port();
+    for (method, path, status) in [
+        ("GET", "/nothing", 404),
+        ("POST", "/live", 405),
+        ("GET", "/sessions?stat=holding", 400),
+        ("GET", "/sessions?limit=0", 400),
+        ("GET", "/sessions?limit=1&limit=2", 400),
+        ("GET", "/sessions?state=asleep", 400),
+        ("GET", "/sessions/none", 404),
+        ("POST", "/sessions/drain", 400),
+        ("DELETE", "/sessions/x?code=1005", 400),
+    ] {
+        let answer = port.ask(method, path);
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{method} {path}: {answer}");
+        assert!(answer.contains("content-type: application/problem+json\r\n"), "{answer}");
+        let (_, body) = answer.split_once("\r\n\r\n").unwrap();
+        let problem: serde_json::Value = serde_json::from_str(body).unwrap();
+        assert_eq!(problem["status"], status);
+        assert!(!problem["detail"].as_str().unwrap().is_empty());
+    }
+}
+
+#[test]
+fn every_path_is_described_and_is_there() {
+    let port = port();
+    port.readiness.set(Phase::Serving);
+    let answer = port.ask("GET", "/openapi.json");
+    let (_, body) = answer.split_once("\r\n\r\n").unwrap();
+    let document: serde_json::Value = serde_json::from_str(body).unwrap();
+    assert_eq!(document["openapi"], "3.1.0");
+    let paths = document["paths"].as_object().unwrap();
+    assert!(paths.len() > 8, "{paths:?}");
+    for (path, methods) in paths {
+        let operation = &methods["get"];
+        if operation.is_null() {
+            continue;
+        }
+        let answer = port.ask("GET", &path.replace("{id}", "none"));
+        let status = answer.split(' ').nth(1).unwrap();
+        let described = &operation["responses"][status]["content"];
+        let media = described.as_object().unwrap_or_else(|| panic!("{path} answers {status}")).keys().next().unwrap();
+        assert!(answer.contains(&format!("content-type: {media}")), "{path}: {answer}");
+    }
+}
+
+#[test]
+fn the_page_brings_all_it_needs_and_may_run_nothing_else() {
+    let port = port();
+    let page = port.ask("GET", "/");
+    assert!(page.contains("content-security-policy: default-src 'none'; script-src 'self'"), "{page}");
+    for outside in ["http://", "https://", "style=", "onclick="] {
+        assert!(!page.contains(outside), "{outside}");
+    }
+    for asset in ["/dashboard.css", "/dashboard.js"] {
+        assert!(page.contains(asset) && port.ask("GET", asset).starts_with("HTTP/1.1 200"));
     }
 }

@@ -1,10 +1,12 @@
 //! The workers' counters and the exporter's as metrics. Workers count each for itself; here they are added up.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::metrics::{Family, Sample};
-use crate::dataplane::ledger::{Counters, Flow, LossReason, Tables};
+use super::metrics::{Family, Part, Sample};
+use crate::dataplane::ledger::{Counters, Flow, LossReason, Tables, Times};
 use crate::dataplane::message::Direction;
+use crate::dataplane::upstream::Reached;
 use crate::telemetry::{DropReason, SpanCounts};
 
 const DIRECTION: &[&str] = &["direction"];
@@ -141,6 +143,34 @@ static TOTALS: [Read<Counters>; 21] = [
     (Family::gauge("belay_workers", &[], "Threads that carry sessions."), |_| 1),
 ];
 
+/// Times, and where they are.
+type ReadTimes = (Family, fn(&Counters) -> &Times);
+
+static TIMES: [ReadTimes; 2] = [
+    (
+        Family::histogram(
+            "belay_client_round_trip_seconds",
+            &["le"],
+            "From asking a client whether it lives to its answer.",
+        ),
+        |counters| &counters.client_round_trips,
+    ),
+    (
+        Family::histogram(
+            "belay_backend_round_trip_seconds",
+            &["le"],
+            "From asking a backend whether it has read what it was sent to its answer.",
+        ),
+        |counters| &counters.backend_round_trips,
+    ),
+];
+
+static BACKENDS: [Family; 3] = [
+    Family::gauge("belay_backend_up", &["backend"], "1 if each worker's last attempt reached it, otherwise 0."),
+    Family::counter("belay_backend_dials_total", &["backend"], "Attempts of sessions to connect to it."),
+    Family::counter("belay_backend_dials_failed_total", &["backend"], "Of these, those that did not reach it."),
+];
+
 static REFUSED: Family = Family::counter(
     "belay_handshakes_refused_total",
     &["by"],
@@ -161,7 +191,14 @@ static SPANS_DROPPED: Family =
 pub(super) fn families() -> Vec<Family> {
     let flows = FLOWS.iter().map(|(family, _)| *family);
     let totals = TOTALS.iter().map(|(family, _)| *family);
-    flows.chain([LOST]).chain(totals).chain([REFUSED, SENT, TABLES, SPANS_EXPORTED, SPANS_DROPPED]).collect()
+    let times = TIMES.iter().map(|(family, _)| *family);
+    flows
+        .chain([LOST])
+        .chain(totals)
+        .chain(times)
+        .chain(BACKENDS)
+        .chain([REFUSED, SENT, TABLES, SPANS_EXPORTED, SPANS_DROPPED])
+        .collect()
 }
 
 /// The workers' numbers, added up.
@@ -178,6 +215,10 @@ pub(super) fn workers(workers: &[Arc<Counters>]) -> Vec<Sample> {
         }
     }
     samples.extend(TOTALS.iter().map(|(family, read)| family.sample(&[], sum(&|worker| read(worker)))));
+    for (family, read) in &TIMES {
+        samples.extend(histogram(family, |part| sum(&|worker| part(read(worker)))));
+    }
+    samples.extend(backends(workers));
     samples.push(REFUSED.sample(&["belay"], sum(&|worker| worker.handshakes_refused.value())));
     for (table, read) in TABLE_SIZES {
         samples.push(TABLES.sample(&[table], sum(&|worker| read(&worker.tables))));
@@ -185,6 +226,38 @@ pub(super) fn workers(workers: &[Arc<Counters>]) -> Vec<Sample> {
     samples.push(REFUSED.sample(&["backend"], sum(&|worker| worker.handshakes_refused_upstream.value())));
     samples.push(SENT.sample(&["to_backend"], sum(&|worker| worker.heartbeats_sent_to_backend.value())));
     samples.push(SENT.sample(&["to_client"], sum(&|worker| worker.heartbeats_sent_to_client.value())));
+    samples
+}
+
+fn backends(workers: &[Arc<Counters>]) -> Vec<Sample> {
+    let [up, dials, failed] = &BACKENDS;
+    let mut all = BTreeMap::new();
+    workers.iter().for_each(|worker| worker.backends.add_to(&mut all));
+    let samples = all.iter().flat_map(|(backend, standing)| {
+        let labels = &[&**backend];
+        let is_up = if standing.last == Reached::Yes { 1.0 } else { 0.0 };
+        [
+            up.sample(labels, is_up),
+            dials.sample(labels, standing.dials as f64),
+            failed.sample(labels, standing.failed as f64),
+        ]
+    });
+    samples.collect()
+}
+
+/// Each bucket counts what those before it count, too. `sum` adds a part of the times up over the workers.
+fn histogram(family: &'static Family, sum: impl Fn(&dyn Fn(&Times) -> u64) -> f64) -> Vec<Sample> {
+    let bounds = Times::BOUNDS.iter().map(|bound| bound.as_secs_f64().to_string()).chain(["+Inf".to_owned()]);
+    let mut count = 0.0;
+    let mut samples: Vec<Sample> = bounds
+        .enumerate()
+        .map(|(index, bound)| {
+            count += sum(&|times| times.counts[index].value());
+            family.part(Part::Bucket, &[&bound], count)
+        })
+        .collect();
+    samples.push(family.part(Part::Sum, &[], sum(&|times| times.micros.value()) / 1e6));
+    samples.push(family.part(Part::Count, &[], count));
     samples
 }
 

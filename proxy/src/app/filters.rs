@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use serde_json::{Value, json};
 
 use super::workers::{FilterMaker, Next, NextFilters};
-use crate::admin::{self, Page, Source};
+use crate::admin::{self, Access, Answered, Endpoint, Source};
 use crate::config::Config;
 use crate::dataplane::route::{FilterSource, FilterSpec, Isolation};
 use crate::oci::Puller;
@@ -113,10 +113,12 @@ impl Filters {
     }
 
     /// `GET /filters`: which version of each serves, and what came of the last reload.
-    pub(super) fn page(&self) -> Page {
+    pub(super) fn endpoint(&self) -> Endpoint {
         let filters = self.clone();
         let all = move || Value::Array(filters.served().iter().map(|filter| describe(filter)).collect());
-        Page { path: "/filters", answer: Box::new(move |_query| Some(json!({ "filters": all() }))) }
+        Endpoint::page("/filters", Access::Read, "Which version of each filter serves.", move |_| {
+            Answered::ok(&json!({ "filters": all() }))
+        })
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Arc<Served>>> {

@@ -11,7 +11,6 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::time::Duration;
 
 use http::StatusCode;
-use serde_json::json;
 use tokio::sync::watch;
 use tracing::{info, warn};
 
@@ -20,7 +19,7 @@ pub(super) use self::requests::Requests;
 use self::requests::{REQUESTS_MAX, Request};
 use super::filters::{Filters, Served, describe};
 use super::workers::Changer;
-use crate::admin::{Acted, ConfigStatus, Readiness};
+use crate::admin::{Answered, ConfigStatus, Readiness};
 use crate::clients::Routed;
 use crate::config::Config;
 use crate::dataplane::route::FilterSource;
@@ -124,18 +123,15 @@ impl Room {
         }
     }
 
-    fn reload_named(&mut self, name: &str) -> Acted {
+    fn reload_named(&mut self, name: &str) -> Answered {
         let Some(index) = self.watched.iter().position(|watched| *watched.filter.spec.name == *name) else {
-            return Acted {
-                status: StatusCode::NOT_FOUND,
-                body: json!({ "error": format!("there is no filter '{name}'") }),
-            };
+            return Answered::problem(StatusCode::NOT_FOUND, &format!("there is no filter '{name}'"));
         };
         let status = match self.reload(index, Trigger::Request) {
             Outcome::Replaced | Outcome::Same => StatusCode::OK,
             Outcome::Refused => StatusCode::CONFLICT,
         };
-        Acted { status, body: describe(&self.watched[index].filter) }
+        Answered::outcome(status, describe(&self.watched[index].filter))
     }
 
     fn reload(&mut self, index: usize, trigger: Trigger) -> Outcome {

@@ -26,6 +26,7 @@ use crate::dataplane::probe::Networks;
 use crate::dataplane::route::Dataplane;
 use crate::dataplane::session::Budget;
 use crate::dataplane::state::StateSink;
+use crate::dataplane::visit::Visit;
 use crate::dataplane::worker::Worker;
 
 /// Makes one worker's instances of all filters, on that worker's thread.
@@ -57,8 +58,21 @@ pub struct Workers {
     budget: Budget,
     /// One for each worker.
     pub counters: Vec<Arc<Counters>>,
+    /// Where visits to each worker's sessions are sent.
+    pub visits: Vec<mpsc::Sender<Visit>>,
     /// Where each listener really listens, when it was given port 0.
     pub addresses: Vec<SocketAddr>,
+}
+
+/// Begins the drain that [`Workers::drain`] waits for.
+#[derive(Clone)]
+pub struct DrainSwitch(watch::Sender<Phase>);
+
+impl DrainSwitch {
+    /// From now on no clients are taken, and those that are there are sent away. Once more is harmless.
+    pub fn turn(&self) {
+        self.0.send_replace(Phase::Draining);
+    }
 }
 
 /// Why the workers did not start.
@@ -82,6 +96,8 @@ pub enum StartError {
     Filters(String),
 }
 
+/// Visits that wait for one that is under way; more wait at the admin port.
+const VISITS_MAX: usize = 16;
 /// After a drain's own time, for close handshakes to end.
 const DRAIN_GRACE: Duration = Duration::from_secs(6);
 
@@ -112,11 +128,14 @@ impl Workers {
             connections: connections.clone(),
             budget: budget.clone(),
             counters: Vec::new(),
+            visits: Vec::new(),
             addresses,
         };
         for (index, sockets) in sockets.into_iter().enumerate() {
             let counters = Arc::new(Counters::default());
             workers.counters.push(Arc::clone(&counters));
+            let (visits, visitors) = mpsc::channel(VISITS_MAX);
+            workers.visits.push(visits);
             let (ready, is_ready) = std::sync::mpsc::channel();
             let (dataplane, make, networks, states) =
                 (Arc::clone(&dataplane), Arc::clone(&filters.make), Arc::clone(networks), Arc::clone(states));
@@ -135,7 +154,7 @@ impl Workers {
                 };
                 let filters = filters.into_iter().map(shared).collect();
                 let worker = Rc::new(Worker::new(dataplane, filters, counters, budget, states, networks));
-                let signals = Signals { phase: watched, renewed, changes };
+                let signals = Signals { phase: watched, renewed, changes, visitors };
                 local.block_on(run(worker, sockets, connections, signals, move || drop(ready.send(Ok(())))));
             };
             let thread = std::thread::Builder::new().name(format!("belay-{index}")).spawn(body)?;
@@ -159,6 +178,11 @@ impl Workers {
         }
     }
 
+    /// For those who may begin the drain before the end.
+    pub fn drain_switch(&self) -> DrainSwitch {
+        DrainSwitch(self.phase.clone())
+    }
+
     /// Ends every session as the drain's policy says, then the workers. Blocks until they are done.
     pub fn drain(self) {
         // Without a receiver there is no worker left to drain.
@@ -180,6 +204,7 @@ struct Signals {
     phase: watch::Receiver<Phase>,
     renewed: watch::Receiver<u64>,
     changes: mpsc::Receiver<Change>,
+    visitors: mpsc::Receiver<Visit>,
 }
 
 async fn run(
@@ -193,12 +218,20 @@ async fn run(
         let worker = Rc::clone(&worker);
         async move { worker.run_timers().await }
     });
-    let Signals { mut phase, mut renewed, mut changes } = signals;
+    let Signals { mut phase, mut renewed, mut changes, mut visitors } = signals;
     tokio::task::spawn_local({
         let worker = Rc::clone(&worker);
         async move {
             while renewed.changed().await.is_ok() {
                 worker.renew_filters().await;
+            }
+        }
+    });
+    tokio::task::spawn_local({
+        let worker = Rc::clone(&worker);
+        async move {
+            while let Some(visit) = visitors.recv().await {
+                worker.receive(visit).await;
             }
         }
     });

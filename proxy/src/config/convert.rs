@@ -18,7 +18,7 @@ pub(super) use self::script::script;
 use super::diagnostics::Diagnostic;
 use super::path::Path;
 use super::tree::Node;
-use super::{Admin, Config, NetworksConfig, Origin, scalar, wire};
+use super::{Admin, Config, NetworksConfig, Origin, Shown, scalar, wire};
 use crate::dataplane::route::{Dataplane, Drain, Limits, Routes};
 
 /// The validated file. It may be less than the file says if mistakes were noted, here or by the walk over the schema.
@@ -35,14 +35,12 @@ struct Convert<'c> {
 
 impl Convert<'_> {
     fn file(&mut self, file: wire::File) -> Config {
+        let shown = Shown::of(&file);
         let top = Path::default();
         let names: Vec<String> = file.filters.keys().cloned().collect();
         let mut addresses = HashMap::new();
         let (listeners, doors) = self.listeners(file.listeners, &top.key("listeners"), &mut addresses);
-        let admin = file.admin.and_then(|admin| admin.address).map(|scalar::Address(address)| {
-            self.unique_address(address, top.key("admin").key("address"), &mut addresses);
-            Admin { address }
-        });
+        let admin = file.admin.and_then(|admin| self.admin(&admin, &top.key("admin"), &mut addresses));
         let (clients, report) = self.clients_and_report(file.clients, file.report, &top);
         let filter_cache = file.filter_cache.map(|folder| self.folder_at(&folder, &top.key("filter_cache")));
         Config {
@@ -55,6 +53,7 @@ impl Convert<'_> {
                 limits: Limits { held_bytes_max: file.limits.held_bytes.0 },
                 drain: Drain { over: file.drain.over.0, close_code: file.drain.close_code.0 },
             },
+            shown,
             admin,
             networks: self.networks(&file.networks, &top.key("networks")),
             telemetry: self.telemetry(file.telemetry, &top.key("telemetry")),
@@ -64,6 +63,14 @@ impl Convert<'_> {
             clients,
             report,
         }
+    }
+
+    /// Nothing if the address is missing, which has been noted then.
+    fn admin(&mut self, admin: &wire::Admin, path: &Path, addresses: &mut HashMap<SocketAddr, Path>) -> Option<Admin> {
+        let scalar::Address(address) = admin.address?;
+        self.unique_address(address, path.key("address"), addresses);
+        let token_file = admin.token_file.as_deref().map(|file| self.readable(file, &path.key("token_file")));
+        Some(Admin { address, token_file })
     }
 
     /// Port 0 is another port each time.

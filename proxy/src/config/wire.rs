@@ -101,8 +101,14 @@ pub(super) struct Drain {
 #[serde(default, deny_unknown_fields)]
 #[schemars(extend("required" = ["address"]))]
 pub(super) struct Admin {
-    /// The IP address and port. Do not give it to the world: it has no password.
+    /// The IP address and port.
+    ///
+    /// Loopback is for those on the same machine or in the same pod. Elsewhere set `token_file` too: without it only probes
+    /// and scrapers are answered.
     pub(super) address: Option<Address>,
+    /// A file with the token that is asked for, such as a mounted Kubernetes Secret: `Authorization: Bearer …`. With it, all
+    /// but `/live`, `/ready` and `/metrics` takes the token, on loopback too. Read at the start.
+    pub(super) token_file: Option<String>,
 }
 
 /// What adaptive probes learn of the clients' networks.

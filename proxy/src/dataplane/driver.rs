@@ -18,8 +18,8 @@ use tracing::debug;
 use self::errands::Errands;
 use super::listener::ConnectionSlot;
 use super::session::{DialFailure, Ending, Session, UpstreamWish};
-use super::upstream::{Attempt, Connection, DialError, Dialled};
-use super::worker::{Command, SessionKey, Worker};
+use super::upstream::{Attempt, Connection, DialError, Dialled, Reached};
+use super::worker::{Command, Orders, SessionKey, Worker};
 use crate::time::Instant;
 
 /// The task of one session.
@@ -106,7 +106,11 @@ impl Driver {
 
     fn obey(&mut self, now: Instant, key: SessionKey) -> Progress {
         self.take_up_route(now, key);
-        let Some(command) = self.worker.take_command(key) else { return Progress::None };
+        let Orders { command, visitor } = self.worker.take_orders(key);
+        if let Some(reason) = visitor.and_then(|visitor| visitor.meet(key.place(), &self.session.view(now))) {
+            self.worker.with_context(now, |context| self.session.handle_shutdown(context, reason));
+        }
+        let Some(command) = command else { return Progress::None };
         self.worker.with_context(now, |context| match command {
             Command::BackendBack(wait) => self.session.handle_backend_back(context, wait),
             Command::Shutdown(reason) => self.session.handle_shutdown(context, reason),
@@ -165,6 +169,8 @@ impl Driver {
         let Upstream::Dialling { since, dial } = &mut self.upstream else { return Progress::None };
         let Poll::Ready(outcome) = dial.as_mut().poll(cx) else { return Progress::None };
         let connecting = now - *since;
+        let reached = outcome.as_ref().map_or_else(DialError::reached, |_| Reached::Yes);
+        self.worker.counters.backends.on_dialled(&self.session.route().route.backend.authority, reached);
         self.worker.with_context(now, |context| match outcome {
             Ok(dialled) => {
                 self.upstream = Upstream::Open(dialled.stream);

@@ -2,8 +2,10 @@
 //! own counters and whoever exports them adds the workers up; nothing here knows of exporters.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
 
 use super::message::Direction;
+use super::upstream::Backends;
 
 /// One worker's counters. Only that worker writes, anyone may read.
 #[derive(Debug, Default)]
@@ -58,8 +60,55 @@ pub struct Counters {
     pub clients_silent: Counter,
     /// Connections closed since their client broke the protocol or a limit.
     pub clients_misbehaved: Counter,
+    /// From asking a client whether it lives to its answer.
+    pub client_round_trips: Times,
+    /// From asking a backend whether it has read what it was sent to its answer.
+    pub backend_round_trips: Times,
+    /// How each backend stands.
+    pub backends: Backends,
     /// What it keeps, session by session.
     pub tables: Tables,
+}
+
+/// Times, by how long they were.
+#[derive(Debug, Default)]
+pub struct Times {
+    /// How many were at most each of [`Times::BOUNDS`] and more than the one before; last, those that were longer.
+    pub counts: [Counter; Times::BOUNDS.len() + 1],
+    /// Microseconds that they took together.
+    pub micros: Counter,
+}
+
+impl Times {
+    /// Upper bounds, from a neighbour's on the same machine to a telephone's in a tunnel.
+    pub const BOUNDS: [Duration; 14] = {
+        const fn ms(millis: u64) -> Duration {
+            Duration::from_millis(millis)
+        }
+        const MICROS: [Duration; 2] = [Duration::from_micros(250), Duration::from_micros(500)];
+        [
+            MICROS[0],
+            MICROS[1],
+            ms(1),
+            ms(2),
+            ms(5),
+            ms(10),
+            ms(25),
+            ms(50),
+            ms(100),
+            ms(250),
+            ms(500),
+            ms(1_000),
+            ms(2_500),
+            ms(10_000),
+        ]
+    };
+
+    /// Another one.
+    pub fn add(&self, time: Duration) {
+        self.counts[Self::BOUNDS.partition_point(|bound| *bound < time)].add(1);
+        self.micros.add(u64::try_from(time.as_micros()).unwrap_or(u64::MAX));
+    }
 }
 
 /// How many entries a worker's tables have now. With no session left, none.

@@ -15,7 +15,7 @@ use super::hold::HoldPolicy;
 use crate::oci;
 use crate::tls::{ClientTls, ServerTls};
 
-pub use find::{has_dot_segments, parameter};
+pub use find::{has_dot_segments, parameter, parameters};
 
 /// Everything a worker needs to serve.
 #[derive(Clone, Debug, Default)]

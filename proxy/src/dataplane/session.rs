@@ -15,6 +15,7 @@ mod proof;
 mod replay;
 mod succession;
 mod timers;
+mod view;
 mod waiting;
 mod wire;
 
@@ -31,6 +32,7 @@ pub use self::outbox::{Budget, Pool};
 use self::proof::Proof;
 use self::replay::Remembered;
 use self::timers::{Timer, Timers};
+pub use self::view::{Condition, View};
 pub use self::waiting::Errand;
 use self::waiting::Waiting;
 use super::chain::{Facts, Handle, UpstreamEvent};
@@ -66,6 +68,8 @@ struct Core {
     /// The heartbeats of a protocol that agrees on intervals.
     edge: Option<Box<Edge>>,
     timers: Timers,
+    /// When it began.
+    opened: Instant,
     /// When the client was last heard of.
     client_heard: Instant,
     prober: Option<Prober>,
@@ -73,6 +77,8 @@ struct Core {
     sent: u64,
     /// Of these, the first so many are off our books: read by a backend, or given up.
     settled: u64,
+    /// Messages of backends.
+    received: u64,
     /// Connections to a backend, tried or made.
     dials: u32,
     /// Failed attempts since an upstream last stood for a while.
@@ -187,10 +193,12 @@ impl Session {
             remembered: None,
             waiting: Waiting::default(),
             timers: Timers::default(),
+            opened: cx.now,
             client_heard: cx.now,
             prober: None,
             sent: 0,
             settled: 0,
+            received: 0,
             dials: 1,
             failures: 0,
         };

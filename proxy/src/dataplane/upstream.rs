@@ -2,6 +2,7 @@
 //! the session's.
 
 mod raw;
+mod standing;
 mod websocket;
 
 use std::future::Future;
@@ -24,6 +25,7 @@ use super::handshake::Handshake;
 use super::route::{Backend, Route};
 use super::trace::{Connect, ConnectSpan, TraceContext};
 
+pub use standing::{Backends, Reached, Standing};
 pub use websocket::{accept_for, apply_facts, has_token};
 
 /// A connection to a backend, ready for messages.
@@ -56,6 +58,16 @@ pub enum DialError {
     /// A 101 that RFC 6455, section 4.1, tells a client to reject.
     #[error("the backend's 101 is not valid: {0}")]
     NotWebSocket(&'static str),
+}
+
+impl DialError {
+    /// Whether there was somebody, all the same.
+    pub fn reached(&self) -> Reached {
+        match self {
+            Self::Refused(_) => Reached::Yes,
+            Self::Unreachable { .. } | Self::TimedOut(_) | Self::NotWebSocket(_) => Reached::No,
+        }
+    }
 }
 
 /// Whether the session had a backend before.

@@ -2,6 +2,7 @@
 //! never leaves its worker, so nothing here has a lock. Sockets and tasks are the listener's and the driver's.
 
 mod table;
+mod visits;
 
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, HashSet};
@@ -23,6 +24,7 @@ use super::probe::Networks;
 use super::route::Dataplane;
 use super::session::{Budget, Context, Pool};
 use super::state::StateSink;
+use super::visit::Round;
 use crate::time::{Instant, UnixTime};
 use crate::wheel::Wheel;
 pub use table::{RouteState, Table};
@@ -57,10 +59,27 @@ pub struct Worker {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct SessionKey(usize);
 
+impl SessionKey {
+    /// The session's place among its worker's.
+    pub fn place(self) -> usize {
+        self.0
+    }
+}
+
 /// What the worker knows of a session: how to wake it, and what to tell it then.
 struct Entry {
     waker: Waker,
     command: Cell<Option<Command>>,
+    visitor: Cell<Option<Rc<Round>>>,
+}
+
+/// What a session finds at its place when it looks.
+#[derive(Default)]
+pub struct Orders {
+    /// What it is told.
+    pub command: Option<Command>,
+    /// Who wants to see it.
+    pub(super) visitor: Option<Rc<Round>>,
 }
 
 /// What a session is told from outside.
@@ -174,7 +193,7 @@ impl Worker {
     /// Takes a session in; `waker` wakes its task.
     pub fn enter(&self, waker: Waker) -> SessionKey {
         let mut sessions = self.sessions.borrow_mut();
-        let key = SessionKey(sessions.insert(Entry { waker, command: Cell::new(None) }));
+        let key = SessionKey(sessions.insert(Entry { waker, command: Cell::default(), visitor: Cell::default() }));
         self.counters.tables.sessions.set(sessions.len());
         key
     }
@@ -202,9 +221,11 @@ impl Worker {
         }
     }
 
-    /// What the session was told since it last asked.
-    pub fn take_command(&self, key: SessionKey) -> Option<Command> {
-        self.sessions.borrow().get(key.0)?.command.take()
+    /// What has come for the session since it last asked.
+    pub fn take_orders(&self, key: SessionKey) -> Orders {
+        let sessions = self.sessions.borrow();
+        let Some(entry) = sessions.get(key.0) else { return Orders::default() };
+        Orders { command: entry.command.take(), visitor: entry.visitor.take() }
     }
 
     /// How many sessions there are.

@@ -77,15 +77,15 @@ impl Belay {
         http_get(self.admin, path).await
     }
 
+    /// Asks it with another method, as one that may change something.
+    pub async fn ask(&self, method: &str, path: &str) -> std::io::Result<(u16, String)> {
+        http_ask(self.admin, method, path, "Belay-Admin: test\r\n").await
+    }
+
     /// Asks the admin listener to do something: status, and what it answers in JSON.
     pub async fn post(&self, path: &str) -> (u16, Value) {
-        let mut stream = TcpStream::connect(self.admin).await.unwrap();
-        let request = format!("POST {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
-        stream.write_all(request.as_bytes()).await.unwrap();
-        let mut answer = String::new();
-        soon("the answer to a POST", stream.read_to_string(&mut answer)).await.unwrap();
-        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-        (head[9..12].parse().unwrap(), serde_json::from_str(body).unwrap_or(Value::Null))
+        let (status, body) = soon("the answer to a POST", self.ask("POST", path)).await.unwrap();
+        (status, serde_json::from_str(&body).unwrap_or(Value::Null))
     }
 
     /// Has it read this YAML from now on, in which `{listen}` and `{admin}` stand for its addresses. The file is replaced as
@@ -181,8 +181,14 @@ routes:
 
 /// A plain HTTP GET that closes its connection: status and body.
 pub async fn http_get(address: SocketAddr, path: &str) -> std::io::Result<(u16, String)> {
+    http_ask(address, "GET", path, "").await
+}
+
+/// The same with any method and more headers (whole lines), without a body.
+pub async fn http_ask(address: SocketAddr, method: &str, path: &str, headers: &str) -> std::io::Result<(u16, String)> {
     let mut stream = TcpStream::connect(address).await?;
-    let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    let length = if method == "GET" { "" } else { "Content-Length: 0\r\n" };
+    let request = format!("{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n{length}{headers}\r\n");
     stream.write_all(request.as_bytes()).await?;
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).await?;

@@ -24,6 +24,7 @@ pub(super) fn install() {
         ("RabbitMQ", || program("rabbitmq-server", "rabbitmq-server")),
         ("Go", || program("go", "golang-go")),
         ("a registry and what pushes to it", go),
+        ("Chromium", || chromium().map(drop)),
         ("netcat", || program("nc", "netcat-openbsd")),
     ];
     for (what, install) in installs {

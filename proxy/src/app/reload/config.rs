@@ -11,7 +11,7 @@ use tracing::{info, warn};
 
 use super::difference::{Changed, Effect, difference};
 use super::{Room, Watched, WatchedFile};
-use crate::admin::{Acted, Phase};
+use crate::admin::{Answered, Phase};
 use crate::app::files;
 use crate::app::workers::Progress;
 use crate::config::{self, Config, Diagnostics};
@@ -55,6 +55,7 @@ enum Outcome {
 
 struct Applied {
     changed: Vec<Changed>,
+    shown: config::Shown,
     progress: Progress,
 }
 
@@ -82,7 +83,7 @@ impl Running {
 
 impl Room {
     /// `trigger` says in the log who asked.
-    pub(super) fn reload_config(&mut self, trigger: &str) -> Acted {
+    pub(super) fn reload_config(&mut self, trigger: &str) -> Answered {
         let outcome = match self.try_config() {
             Ok(Some(applied)) => Outcome::Applied(applied),
             Ok(None) => Outcome::Unchanged,
@@ -111,7 +112,7 @@ impl Room {
         let sockets = self.parts.changer.sockets(&config.dataplane);
         let sockets = sockets.map_err(|error| Refusal::Errors(vec![error.to_string()]))?;
         // From here on nothing fails.
-        let origin = Origin::of(&config);
+        let (origin, shown) = (Origin::of(&config), config.shown.clone());
         let changed = difference(&self.running.origin.said, &origin.said);
         if changed.iter().any(|change| change.key.starts_with("telemetry.log.level")) {
             self.parts.log.set(config.telemetry.log.filter.clone());
@@ -125,10 +126,10 @@ impl Room {
         self.watched = self.parts.filters.served().into_iter().map(Watched::new).collect();
         self.running.origin = origin;
         self.running.generation += 1;
-        Ok(Some(Applied { changed, progress: self.parts.changer.settle(TAKEN_UP_WITHIN) }))
+        Ok(Some(Applied { changed, shown, progress: self.parts.changer.settle(TAKEN_UP_WITHIN) }))
     }
 
-    fn tell(&self, trigger: &str, outcome: &Outcome) -> Acted {
+    fn tell(&self, trigger: &str, outcome: &Outcome) -> Answered {
         let running = &self.running;
         let (generation, sha256, file) = (running.generation, &*running.origin.sha256, running.origin.file.display());
         let restart = needs_restart(&running.started, &running.origin.said);
@@ -152,7 +153,7 @@ impl Room {
                 body["state"] = json!(if applied.progress == Progress::Done { "serving" } else { "swapping" });
                 body["changes"] = applied.changed.len().into();
                 body["changed"] = named.map(Changed::to_json).collect();
-                status.applied(generation, sha256, &restart);
+                status.applied(generation, sha256, &restart, applied.shown.clone());
                 StatusCode::OK
             }
             Outcome::Refused(refusal) => {
@@ -168,7 +169,7 @@ impl Room {
             }
         };
         body["needs_restart"] = json!(restart);
-        Acted { status: answer, body }
+        Answered::outcome(answer, body)
     }
 }
 

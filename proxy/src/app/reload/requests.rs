@@ -1,14 +1,13 @@
 //! How others ask for a reload, and wait for what comes of it.
 
-use std::pin::Pin;
 use std::sync::mpsc::SyncSender;
 use std::time::Duration;
 
-use http::StatusCode;
-use serde_json::{Value, json};
+use http::{Method, StatusCode};
+use serde_json::json;
 use tokio::sync::oneshot;
 
-use crate::admin::{Acted, Action};
+use crate::admin::{Access, Answered, Answering, Asked, Endpoint};
 
 /// Requests that wait for one that is under way.
 pub(super) const REQUESTS_MAX: usize = 16;
@@ -17,8 +16,8 @@ const ANSWER_AFTER: Duration = Duration::from_secs(8);
 
 /// What the thread is asked for.
 pub(super) enum Request {
-    Filter { name: Box<str>, answer: oneshot::Sender<Acted> },
-    Config { trigger: &'static str, answer: Option<oneshot::Sender<Acted>> },
+    Filter { name: Box<str>, answer: oneshot::Sender<Answered> },
+    Config { trigger: &'static str, answer: Option<oneshot::Sender<Answered>> },
 }
 
 /// Makes requests.
@@ -34,42 +33,45 @@ impl Requests {
     }
 
     /// `POST /filters/NAME/reload` and `POST /config/reload`.
-    pub(in crate::app) fn actions(&self) -> Vec<Action> {
+    pub(in crate::app) fn endpoints(&self) -> [Endpoint; 2] {
         let (filters, config) = (self.clone(), self.clone());
-        let reload_filter = move |name: &str| {
-            let name = name.into();
+        let reload_filter = move |asked: Asked| {
+            let name = asked.name;
             filters.ask("compiling; see /filters", |answer| Request::Filter { name, answer })
         };
-        let reload_config = move |_: &str| {
+        let reload_config = move |_| {
             config
                 .ask("under way; see /config", |answer| Request::Config { trigger: "admin port", answer: Some(answer) })
         };
-        vec![
-            Action { before: "/filters/", after: "/reload", act: Box::new(reload_filter) },
-            Action { before: "/config/reload", after: "", act: Box::new(reload_config) },
+        let filter = "Loads a filter's component anew, from where it came from.";
+        let whole = "Reads the configuration anew, and serves by it.";
+        [
+            Endpoint::new(Method::POST, "/filters/{name}/reload", Access::Change, filter, reload_filter).outcomes(&[
+                (200, "The version that serves now."),
+                (202, "It is still compiling."),
+                (404, "There is no such filter."),
+                (409, "It was refused, and the one before serves on."),
+            ]),
+            Endpoint::new(Method::POST, "/config/reload", Access::Change, whole, reload_config).outcomes(&[
+                (200, "What changed."),
+                (202, "It is under way."),
+                (409, "It was refused, and the one before serves on."),
+            ]),
         ]
     }
 
-    fn ask(
-        &self,
-        not_yet: &'static str,
-        request: impl FnOnce(oneshot::Sender<Acted>) -> Request,
-    ) -> Pin<Box<dyn Future<Output = Acted> + Send>> {
+    fn ask(&self, not_yet: &'static str, request: impl FnOnce(oneshot::Sender<Answered>) -> Request) -> Answering {
         let (answer, answered) = oneshot::channel();
         let sent = self.0.try_send(request(answer));
         Box::pin(async move {
             if sent.is_err() {
-                return acted(StatusCode::SERVICE_UNAVAILABLE, json!({ "error": "too many reloads at a time" }));
+                return Answered::problem(StatusCode::SERVICE_UNAVAILABLE, "too many reloads at a time");
             }
             match tokio::time::timeout(ANSWER_AFTER, answered).await {
                 Ok(Ok(answer)) => answer,
-                Ok(Err(_)) => acted(StatusCode::SERVICE_UNAVAILABLE, json!({ "error": "going away" })),
-                Err(_) => acted(StatusCode::ACCEPTED, json!({ "state": not_yet })),
+                Ok(Err(_)) => Answered::problem(StatusCode::SERVICE_UNAVAILABLE, "going away"),
+                Err(_) => Answered::json(StatusCode::ACCEPTED, &json!({ "state": not_yet })),
             }
         })
     }
-}
-
-fn acted(status: StatusCode, body: Value) -> Acted {
-    Acted { status, body }
 }

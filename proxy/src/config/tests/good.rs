@@ -84,7 +84,9 @@ fn every_option_arrives() {
     assert_eq!((dataplane.drain.over, dataplane.drain.close_code), (Duration::ZERO, 1012));
     assert_eq!(config.workers.map(NonZeroUsize::get), Some(2));
     assert_eq!(config.filter_cache, Some(folder.join("./cache")));
-    assert_eq!(config.admin, Some(Admin { address: "127.0.0.1:9901".parse().unwrap() }));
+    let admin = config.admin.unwrap();
+    assert_eq!(admin.address, "127.0.0.1:9901".parse().unwrap());
+    assert_eq!(admin.token_file, Some(folder.join("../keys.json")));
 
     let otlp = &config.telemetry.otlp;
     assert_eq!(otlp.endpoint.as_deref(), Some("http://127.0.0.1:4318/v1/traces"));

@@ -181,6 +181,15 @@ pub fn parameter(query: &str, name: &str) -> Option<String> {
     String::from_utf8(decoded(values.next()?, Plus::IsSpace).collect()).ok()
 }
 
+/// A query's parameters, decoded; those that are no UTF-8 are left out.
+pub fn parameters(query: &str) -> impl Iterator<Item = (String, String)> {
+    query.split('&').filter(|pair| !pair.is_empty()).filter_map(|pair| {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        let text = |sent| String::from_utf8(decoded(sent, Plus::IsSpace).collect()).ok();
+        Some((text(name)?, text(value)?))
+    })
+}
+
 /// What a `+` stands for: a space in queries, as forms write them, and itself in paths.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Plus {

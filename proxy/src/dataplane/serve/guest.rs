@@ -12,7 +12,7 @@ use crate::dataplane::handshake::Handshake;
 use crate::dataplane::message::CloseReason;
 use crate::dataplane::session::Session;
 use crate::dataplane::state::{EndReason, Ended, SessionState, StateChange};
-use crate::dataplane::upstream::{Attempt, Connection, DialError, Dialled};
+use crate::dataplane::upstream::{Attempt, Connection, DialError, Dialled, Reached};
 use crate::dataplane::worker::{RouteState, Worker};
 use crate::time::Instant;
 
@@ -121,6 +121,8 @@ impl Guest {
             };
             counters.dials.add(1);
             let outcome = attempt.start(&papers.handshake.trace, &self.worker.dialling).await;
+            let reached = outcome.as_ref().map_or_else(DialError::reached, |_| Reached::Yes);
+            counters.backends.on_dialled(&self.route.route.backend.authority, reached);
             let error = match outcome {
                 Ok(dialled) => {
                     settle_subprotocol(papers, &dialled);

@@ -156,6 +156,7 @@ impl Core {
 
     pub(super) fn on_upstream_message(&mut self, cx: &mut Context<'_>, kind: MessageKind, payload: &[u8]) {
         let Some(payload) = self.take_heartbeat(cx, Direction::ToClient, kind, payload) else { return };
+        self.received += 1;
         let flow = &cx.counters.to_client;
         flow.accepted.add(1);
         flow.accepted_bytes.add(payload.len() as u64);

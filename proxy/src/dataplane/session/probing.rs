@@ -69,8 +69,10 @@ impl Core {
     /// A pong with our mark came.
     pub(super) fn on_probe_answered(&mut self, cx: &mut Context<'_>, number: &[u8]) {
         let (Some(policy), Some(prober)) = (&self.route.route.heartbeat.probe, &mut self.prober) else { return };
-        let Ok(number) = number.try_into() else { return };
-        if prober.handle_answer(policy, cx.now, u64::from_be_bytes(number)) {
+        let Ok(number) = number.try_into().map(u64::from_be_bytes) else { return };
+        if prober.handle_answer(policy, cx.now, number) {
+            // The number is the time of asking.
+            cx.counters.client_round_trips.add(Duration::from_micros(cx.now.as_micros().saturating_sub(number)));
             cx.counters.probes_answered.add(1);
             self.arm_probe();
         }

@@ -67,6 +67,7 @@ impl Core {
         if self.settled < self.sent {
             self.timers.set(Timer::Confirm, cx.now + self.route.route.hold.confirm_after);
         }
+        cx.counters.backend_round_trips.add(cx.now - at);
         self.tell_filters(cx, UpstreamEvent::Latency(cx.now - at));
     }
 

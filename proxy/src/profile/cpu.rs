@@ -1,0 +1,42 @@
+//! Where processor time goes: each thread is interrupted now and then, and its stack noted.
+
+use std::time::Duration;
+
+use pprof::ProfilerGuardBuilder;
+
+use super::ProfileError;
+use super::encode::{Line, Place, Profile};
+
+/// Interruptions a second. Not a round number: what happens at round intervals is not to be missed, or seen, each time.
+const HERTZ: i32 = 99;
+/// Where an interruption would find locks held that unwinding needs.
+const NOT_IN: [&str; 4] = ["libc", "libgcc", "pthread", "vdso"];
+
+/// Takes so long, and blocks.
+pub(super) fn profile(time: Duration) -> Result<Vec<u8>, ProfileError> {
+    let guard = ProfilerGuardBuilder::default().frequency(HERTZ).blocklist(&NOT_IN).build()?;
+    std::thread::sleep(time);
+    let report = guard.report().build()?;
+    drop(guard);
+    let period = 1_000_000_000 / u64::from(HERTZ.unsigned_abs());
+    let mut profile = Profile::new(&[("samples", "count"), ("cpu", "nanoseconds")], period);
+    profile.lasted(time);
+    for (frames, count) in &report.data {
+        let count = u64::try_from(*count).unwrap_or_default();
+        let places = frames.frames.iter().map(|symbols| Place {
+            address: 0,
+            lines: symbols
+                .iter()
+                .map(|symbol| Line {
+                    function: symbol.name(),
+                    file: symbol.filename().into_owned(),
+                    line: symbol.lineno(),
+                })
+                .collect(),
+        });
+        let thread = Line { function: frames.thread_name.clone(), file: String::new(), line: 0 };
+        let stack = places.chain([Place { address: 0, lines: vec![thread] }]).collect();
+        profile.add(stack, &[count, count * period]);
+    }
+    Ok(profile.finish())
+}
