@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::{Asked, LOOKED_AT_MAX, Parameter, Search, Sessions, Spot, Values, lock, reason, wrong_code};
 use crate::admin::endpoint::Answered;
 use crate::dataplane::message::CloseReason;
+use crate::dataplane::visit::Condition;
 use crate::id::SessionId;
 
 /// How fast, and whether all are meant.
@@ -111,7 +112,8 @@ async fn find(sessions: &Sessions, search: Search) -> Vec<(Spot, SessionId)> {
     while let Some(spot) = from.filter(|_| found.len() < SESSIONS_MAX) {
         let search = search.clone();
         let pick = move |_, session: &crate::dataplane::visit::View<'_>| {
-            search.finds(session).then_some(session.handshake.session)
+            let is_ending = session.condition == Condition::Closing;
+            (!is_ending && search.finds(session)).then_some(session.handshake.session)
         };
         let (more, next) = sessions.gather(spot, SESSIONS_MAX - found.len(), LOOKED_AT_MAX, pick).await;
         found.extend(more);
