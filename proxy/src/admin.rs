@@ -33,7 +33,7 @@ use crate::dataplane::probe::Networks;
 use crate::dataplane::visit::Visit;
 use crate::telemetry::{LogControl, SpanCounts};
 pub use config::ConfigStatus;
-pub use endpoint::{Access, Answered, Answering, Asked, Endpoint, Parameter, Values};
+pub use endpoint::{Access, Answered, Answering, Asked, Endpoint, Parameter, Query, Values};
 pub use filters::source as filters;
 pub(crate) use guard::CHANGE_HEADER;
 pub use metrics::{Family, Kind, Sample, Source};

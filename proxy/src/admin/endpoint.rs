@@ -66,10 +66,13 @@ pub struct Asked {
     /// What stands in the path in the place of the braces.
     pub name: Box<str>,
     /// The query's parameters, decoded; each is one of the endpoint's, and of its values.
-    pub query: Vec<(Box<str>, Box<str>)>,
+    pub query: Query,
     /// At most 4 KiB.
     pub body: Bytes,
 }
+
+/// Names and values.
+pub type Query = Vec<(Box<str>, Box<str>)>;
 
 /// What is answered.
 #[derive(Clone, Debug)]

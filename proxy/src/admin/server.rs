@@ -19,7 +19,7 @@ use tokio::sync::Semaphore;
 use tokio::time::{sleep, sleep_until, timeout};
 
 use super::Table;
-use super::endpoint::{Answered, Asked, Endpoint, Values};
+use super::endpoint::{Answered, Asked, Endpoint, Query, Values};
 use crate::dataplane::route::parameters;
 
 /// From its opening to its end, without what the answer takes: a probe or a scrape takes milliseconds.
@@ -123,8 +123,8 @@ fn allowed(at_path: &[(&Endpoint, &str)]) -> String {
 }
 
 /// A parameter that nobody knows is a mistake and no wish: of a filter that was misspelt nothing would be left.
-fn read_query(endpoint: &Endpoint, query: &str) -> Result<Vec<(Box<str>, Box<str>)>, String> {
-    let mut read: Vec<(Box<str>, Box<str>)> = Vec::new();
+fn read_query(endpoint: &Endpoint, query: &str) -> Result<Query, String> {
+    let mut read = Query::new();
     for (name, value) in parameters(query) {
         let Some(known) = endpoint.query.iter().find(|parameter| parameter.name == name) else {
             let names: Vec<&str> = endpoint.query.iter().map(|parameter| parameter.name).collect();
