@@ -72,6 +72,7 @@ fn spec(name: &str) -> FilterSpec {
         source: FilterSource::Shipped(name.into()),
         sha256: None,
         config: serde_json::Value::Null,
+        secrets: Default::default(),
         files: Vec::new(),
         on_failure: FailurePolicy::Deny,
         isolation: Isolation::Shared,

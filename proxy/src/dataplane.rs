@@ -19,6 +19,7 @@ pub mod message;
 
 pub mod callout;
 pub mod chain;
+pub mod complaints;
 pub mod heartbeat;
 pub mod hold;
 pub mod ledger;

@@ -4,6 +4,7 @@
 
 pub(crate) mod digest;
 pub mod id;
+pub mod secret;
 pub(crate) mod stamp;
 pub mod time;
 pub mod tls;

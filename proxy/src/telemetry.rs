@@ -37,9 +37,6 @@ pub struct Telemetry {
 /// Telemetry could not be started as it was configured.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// Rustls is not built in: a collector is reached in the pod or on the node.
-    #[error("telemetry.otlp.endpoint {0}: https is not supported, use http to a collector in the pod or on the node")]
-    Https(Box<str>),
     /// What stands in the YAML or in the environment is no address.
     #[error("telemetry.otlp.endpoint {endpoint}: {cause}")]
     Endpoint {

@@ -10,7 +10,7 @@
 //! let stream: Stream = tls.connect(stream, host).await?;   // AsyncRead + AsyncWrite, as TokioIo wants it
 //! ```
 //!
-//! An error of [`ClientTls::connect`] is an `io::Error` whose text says what to do; one of TLS holds a [`HandshakeError`]. With
+//! For hyper's own client, and tonic, there is [`Dialer`]. An error of [`ClientTls::connect`] is an `io::Error` whose text says what to do; one of TLS holds a [`HandshakeError`]. With
 //! TLS 1.3 a server refuses our certificate only after that: [`explain`] finds such a cause in the errors of hyper and others.
 //!
 //! Inwards: [`ServerTls`]. Both take up new files by [`Watched`], and new connections use them; old ones go on as they are.
@@ -18,6 +18,7 @@
 mod certificate;
 mod choice;
 mod client;
+mod dialer;
 mod error;
 mod files;
 mod metrics;
@@ -35,6 +36,7 @@ use rustls::{ConfigBuilder, ConfigSide, SupportedProtocolVersion, WantsVerifier,
 
 pub use certificate::Certificate;
 pub use client::{ClientSettings, ClientTls};
+pub use dialer::{Dialer, Dialling};
 pub use error::{BadFile, HandshakeError, HandshakeFailure, explain};
 pub use files::{Identity, Roots};
 pub(crate) use metrics::FAMILIES;

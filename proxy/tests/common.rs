@@ -16,6 +16,7 @@ pub mod belay;
 pub mod client;
 pub mod handshake;
 pub mod otlp;
+pub mod pki;
 pub mod ports;
 pub mod process;
 pub mod puppet;

@@ -29,6 +29,7 @@ fn filter(host: &Host, name: &str, config: Value) -> Box<dyn Filter> {
         source: FilterSource::Shipped(name.into()),
         sha256: None,
         config,
+        secrets: Default::default(),
         files: Vec::new(),
         on_failure: FailurePolicy::Deny,
         isolation: Isolation::Shared,

@@ -44,6 +44,7 @@ fn spec() -> FilterSpec {
         source: FilterSource::File("probe.wasm".into()),
         sha256: None,
         config: serde_json::json!({ "a": 1 }),
+        secrets: Default::default(),
         files: Vec::new(),
         on_failure: FailurePolicy::Deny,
         isolation: Isolation::Shared,

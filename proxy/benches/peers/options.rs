@@ -15,7 +15,7 @@ Measures Belay, and beside it in the same run every peer found on the PATH (ngin
 all. Prints a table, and writes all figures to target/bench/peers.json.
 
   --quick               about a minute: fewer sessions, shorter, one round
-  --peers A,B           only these (direct, belay, belay+filters, nginx, haproxy, envoy, caddy); default: all that are there
+  --peers A,B           only these (direct, belay, belay+filters, belay+tls, nginx, haproxy, envoy, caddy); default: all that are there
   --only A,B            only these scenarios (idle, echo, kill, reload)
   --sessions N          idle sessions (default 9500; each takes two files in the proxy)
   --clients N           clients that see the backend killed or a filter replaced (default 1000)
@@ -26,7 +26,8 @@ all. Prints a table, and writes all figures to target/bench/peers.json.
 How it is measured. Everything is plain WebSocket on loopback, on one machine: compare rows, not machines. The load
 generator, the echo backend and the proxy are three processes that share the processors; each proxy has two workers, a
 quiet log and raised limits. 'belay' has no filters; 'belay+filters' has the three that ship, each of which looks at every
-message: auth-jwt, rate-limit and circuit-breaker.
+message: auth-jwt, rate-limit and circuit-breaker. 'belay+tls' speaks TLS 1.3 to its clients, which a second Belay is
+for the load generator: that one takes processors and time too, and its own are not in the figures of memory and CPU.
 
   idle   Growth of the proxy's resident memory per open session, once nothing moves; and again 20 s after a message of
          16 KiB went each way on every session.

@@ -26,6 +26,7 @@ enum Kind {
         prepare: Prepare,
         /// Sent with each handshake.
         headers: &'static str,
+        front: Option<Prepare>,
     },
 }
 
@@ -42,6 +43,8 @@ pub(crate) struct Ends {
 
 /// A subject with its backend, both running.
 pub(crate) struct Running {
+    /// Stands between the clients and the proxy, if it has to. Not measured.
+    front: Option<Tree>,
     /// Before the backend, so that it is stopped first.
     proxy: Option<Tree>,
     backend: Option<Tree>,
@@ -74,7 +77,7 @@ impl Subject {
             };
             match program {
                 Some(program) => {
-                    let kind = Kind::Proxy { program, prepare: peer.prepare, headers: peer.headers };
+                    let kind = Kind::Proxy { program, prepare: peer.prepare, headers: peer.headers, front: peer.front };
                     chosen.push(Self { name: peer.name, kind });
                 }
                 None => eprintln!("not measured: {} (not found)", peer.name),
@@ -85,7 +88,8 @@ impl Subject {
 
     /// Belay with a filter that can be replaced.
     pub(crate) fn belay_counting(options: &Options) -> Self {
-        let kind = Kind::Proxy { program: options.belay.clone(), prepare: peers::belay_counting, headers: "" };
+        let kind =
+            Kind::Proxy { program: options.belay.clone(), prepare: peers::belay_counting, headers: "", front: None };
         Self { name: "belay+counting", kind }
     }
 
@@ -100,6 +104,7 @@ impl Subject {
         std::fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
         let backend_address = free_port()?;
         let mut running = Running {
+            front: None,
             proxy: None,
             backend: None,
             folder,
@@ -109,13 +114,20 @@ impl Subject {
             admin: None,
         };
         running.start_backend()?;
-        if let Kind::Proxy { program, prepare, headers } = &self.kind {
+        if let Kind::Proxy { program, prepare, headers, front } = &self.kind {
             let ends = Ends { listen: free_port()?, backend: backend_address, admin: free_port()? };
             let command = prepare(program, &running.folder, ends).map_err(|error| format!("{}: {error}", self.name))?;
             running.proxy = Some(Tree::start(command, &running.folder.join("log"), ends.listen)?);
             running.address = ends.listen;
             running.headers = headers;
             running.admin = Some(ends.admin);
+            if let Some(prepare) = front {
+                let ends = Ends { listen: free_port()?, backend: ends.listen, admin: free_port()? };
+                let command =
+                    prepare(program, &running.folder, ends).map_err(|error| format!("{}: {error}", self.name))?;
+                running.front = Some(Tree::start(command, &running.folder.join("front.log"), ends.listen)?);
+                running.address = ends.listen;
+            }
         }
         Ok(running)
     }
@@ -149,6 +161,7 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
+        self.front = None;
         self.proxy = None;
         self.backend = None;
         let _ = std::fs::remove_dir_all(&self.folder);

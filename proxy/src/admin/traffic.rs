@@ -8,6 +8,7 @@ use crate::dataplane::ledger::{Counters, Flow, LossReason, Tables, Times};
 use crate::dataplane::message::Direction;
 use crate::dataplane::upstream::Reached;
 use crate::telemetry::{DropReason, SpanCounts};
+use crate::tls::HandshakeFailure;
 
 const DIRECTION: &[&str] = &["direction"];
 
@@ -64,7 +65,7 @@ static LOST: Family = Family::counter(
 );
 
 /// One number for the process.
-static TOTALS: [Read<Counters>; 21] = [
+static TOTALS: [Read<Counters>; 22] = [
     (Family::counter("belay_connections_accepted_total", &[], "Connections of clients accepted."), |counters| {
         counters.connections_accepted.value()
     }),
@@ -72,6 +73,9 @@ static TOTALS: [Read<Counters>; 21] = [
         Family::counter("belay_connections_refused_total", &[], "Of these, closed at once since a limit was reached."),
         |counters| counters.connections_refused.value(),
     ),
+    (Family::counter("belay_tls_handshakes_total", &[], "TLS handshakes with clients that were done."), |counters| {
+        counters.tls_handshakes.value()
+    }),
     (Family::counter("belay_sessions_opened_total", &[], "Handshakes that became a session."), |counters| {
         counters.sessions_opened.value()
     }),
@@ -177,6 +181,12 @@ static REFUSED: Family = Family::counter(
     "Requests that were not let in, by us (no route, a filter, no backend) or by the backend.",
 );
 
+static TLS_FAILED: Family = Family::counter(
+    "belay_tls_handshakes_failed_total",
+    &["reason"],
+    "TLS handshakes with clients that came to nothing, see [TLS](tls.md) for the reasons.",
+);
+
 static SENT: Family = Family::counter(
     "belay_heartbeats_sent_total",
     DIRECTION,
@@ -197,7 +207,7 @@ pub(super) fn families() -> Vec<Family> {
         .chain(totals)
         .chain(times)
         .chain(BACKENDS)
-        .chain([REFUSED, SENT, TABLES, SPANS_EXPORTED, SPANS_DROPPED])
+        .chain([REFUSED, TLS_FAILED, SENT, TABLES, SPANS_EXPORTED, SPANS_DROPPED])
         .collect()
 }
 
@@ -220,6 +230,9 @@ pub(super) fn workers(workers: &[Arc<Counters>]) -> Vec<Sample> {
     }
     samples.extend(backends(workers));
     samples.push(REFUSED.sample(&["belay"], sum(&|worker| worker.handshakes_refused.value())));
+    for failure in HandshakeFailure::ALL {
+        samples.push(TLS_FAILED.sample(&[failure.label()], sum(&|worker| worker.tls_failure(failure).value())));
+    }
     for (table, read) in TABLE_SIZES {
         samples.push(TABLES.sample(&[table], sum(&|worker| read(&worker.tables))));
     }

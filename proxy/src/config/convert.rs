@@ -7,12 +7,15 @@ mod registries;
 mod report;
 mod route;
 mod script;
+mod secret;
 mod telemetry;
+mod tls;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::{Path as FilePath, PathBuf};
+use std::sync::Arc;
 
 pub(super) use self::script::script;
 use super::diagnostics::Diagnostic;
@@ -20,10 +23,11 @@ use super::path::Path;
 use super::tree::Node;
 use super::{Admin, Config, NetworksConfig, Origin, Shown, scalar, wire};
 use crate::dataplane::route::{Dataplane, Drain, Limits, Routes};
+use crate::tls::ClientTls;
 
 /// The validated file. It may be less than the file says if mistakes were noted, here or by the walk over the schema.
 pub(super) fn convert(file: wire::File, tree: &Node, folder: &FilePath, found: &mut Vec<Diagnostic>) -> Config {
-    Convert { tree, folder, found }.file(file)
+    Convert::new(tree, folder, found).file(file)
 }
 
 struct Convert<'c> {
@@ -31,6 +35,14 @@ struct Convert<'c> {
     /// Of the file: paths in it are relative to this.
     folder: &'c FilePath,
     found: &'c mut Vec<Diagnostic>,
+    /// Loaded so far.
+    client_tls: Vec<Arc<ClientTls>>,
+}
+
+impl<'c> Convert<'c> {
+    fn new(tree: &'c Node, folder: &'c FilePath, found: &'c mut Vec<Diagnostic>) -> Self {
+        Self { tree, folder, found, client_tls: Vec::new() }
+    }
 }
 
 impl Convert<'_> {

@@ -45,6 +45,9 @@ pub enum Colour {
     Ansi,
 }
 
+/// A value that stands in the file and should not: its line is not shown, which may go to a log.
+pub(super) const PLAIN_SECRET: &str = "a secret does not belong in this file";
+
 /// The most of a source line that is shown, in characters.
 const SHOWN_MAX: usize = 120;
 
@@ -105,6 +108,14 @@ impl Diagnostic {
                 let number = line.to_string();
                 margin = " ".repeat(number.len() + 1);
                 *out += &format!("{}{} {origin}:{line}:{column}\n", &margin[1..], paint.blue("-->"));
+                if self.message == PLAIN_SECRET {
+                    *out += &self
+                        .help
+                        .as_ref()
+                        .map(|help| format!("{margin}{} help: {help}\n", paint.blue("=")))
+                        .unwrap_or_default();
+                    return;
+                }
                 let bar = paint.blue("|");
                 let (shown, caret) = window(lines.get(line - 1).copied().unwrap_or_default(), column);
                 let carets = "^".repeat(width.min(SHOWN_MAX.saturating_sub(caret)).max(1));

@@ -4,10 +4,12 @@
 mod bytes;
 mod net;
 mod quantity;
+mod secret;
 
 pub(super) use bytes::Delimiter;
 pub(super) use net::{Address, BackendScheme, BackendUrl, CloseCode, HoldCode, Host, HttpUrl, RequestPath};
 pub(super) use quantity::{Size, Time, TimeOrZero};
+pub(super) use secret::SecretReference;
 
 use super::tree;
 
@@ -45,6 +47,7 @@ pub(super) fn check(schema_name: &str, value: &tree::Scalar) -> Option<Result<()
         BackendUrl::NAME => text(|s| BackendUrl::read(s).map(drop)),
         Delimiter::NAME => text(|s| Delimiter::read(s).map(drop)),
         HttpUrl::NAME => text(|s| HttpUrl::read(s).map(drop)),
+        SecretReference::NAME => text(|s| SecretReference::read(s).map(drop)),
         Host::NAME => text(|s| Host::read(s).map(drop)),
         RequestPath::NAME => text(|s| RequestPath::read(s).map(drop)),
         CloseCode::NAME => number(|n| CloseCode::read(n).map(drop)),

@@ -12,6 +12,7 @@ mod report;
 mod route;
 pub(super) mod script;
 mod telemetry;
+mod tls;
 
 pub(super) use filter::*;
 pub(super) use listener::*;
@@ -19,6 +20,7 @@ pub(super) use registries::*;
 pub(super) use report::*;
 pub(super) use route::*;
 pub(super) use telemetry::*;
+pub(super) use tls::*;
 
 use std::collections::BTreeMap;
 

@@ -12,7 +12,6 @@ use std::task::{Context as TaskContext, Poll, ready};
 
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tracing::debug;
 
 use self::errands::Errands;
@@ -21,13 +20,14 @@ use super::session::{DialFailure, Ending, Session, UpstreamWish};
 use super::upstream::{Attempt, Connection, DialError, Dialled, Reached};
 use super::worker::{Command, Orders, SessionKey, Worker};
 use crate::time::Instant;
+use crate::tls::Stream;
 
 /// The task of one session.
 pub struct Driver {
     worker: Rc<Worker>,
     key: Option<SessionKey>,
     session: Session,
-    client: TcpStream,
+    client: Stream,
     upstream: Upstream,
     /// What its filters ask.
     errands: Errands,
@@ -49,7 +49,7 @@ pub struct Early {
 enum Upstream {
     Away,
     Dialling { since: Instant, dial: Pin<Box<dyn Future<Output = Result<Dialled, DialError>>>> },
-    Open(TcpStream),
+    Open(Stream),
 }
 
 /// Whether a step found something to do.
@@ -67,8 +67,8 @@ impl Driver {
     pub fn new(
         worker: Rc<Worker>,
         session: Session,
-        client: TcpStream,
-        upstream: TcpStream,
+        client: Stream,
+        upstream: Stream,
         early: Early,
         slot: ConnectionSlot,
     ) -> Self {
@@ -181,6 +181,7 @@ impl Driver {
             }
             Err(error) => {
                 debug!(%error, "cannot dial");
+                error.complain(&self.worker.tls_complaints);
                 self.upstream = Upstream::Away;
                 self.session.handle_dial_failed(context, failure_of(&error));
             }
@@ -242,6 +243,7 @@ impl Driver {
             });
             progress = Progress::Made;
         }
+        flush(cx, &mut self.client);
         if self.session.client_stream_ends() && self.session.client_output().is_empty() {
             end_stream(cx, &mut self.client);
         }
@@ -260,11 +262,11 @@ impl Driver {
             });
             progress = Progress::Made;
         }
-        if let Upstream::Open(stream) = &mut self.upstream
-            && self.session.upstream_stream_ends()
-            && self.session.upstream_output().is_empty()
-        {
-            end_stream(cx, stream);
+        if let Upstream::Open(stream) = &mut self.upstream {
+            flush(cx, stream);
+            if self.session.upstream_stream_ends() && self.session.upstream_output().is_empty() {
+                end_stream(cx, stream);
+            }
         }
         progress
     }
@@ -291,16 +293,15 @@ impl Driver {
     /// Answers the close frame of a backend that the session lives on without. What does not fit its socket now is not
     /// waited for.
     fn say_farewell(&mut self) {
-        if let (Upstream::Open(stream), Some(frame)) = (&self.upstream, self.session.take_upstream_farewell()) {
-            // The backend is going away: it may not listen any more, and nothing depends on it.
-            let _ = stream.try_write(&frame);
+        if let (Upstream::Open(stream), Some(frame)) = (&mut self.upstream, self.session.take_upstream_farewell()) {
+            stream.say_farewell(&frame);
         }
     }
 
     fn start_dialling(&mut self, now: Instant) {
         let route = std::sync::Arc::clone(&self.session.route().route);
         let (handshake, facts, number) = self.session.dial_facts();
-        let door = self.client.local_addr().ok();
+        let door = self.client.tcp().local_addr().ok();
         let attempt = Attempt { route: &route, handshake, facts, door, number, connection: Connection::Resumed };
         let dial = Box::pin(attempt.start(&self.session.dial_trace(), &self.worker.dialling));
         self.upstream = Upstream::Dialling { since: now, dial };
@@ -357,15 +358,22 @@ impl Drop for Driver {
     }
 }
 
-/// Sends the FIN behind what was written; the other direction stays open. Once more is harmless.
-fn end_stream(cx: &mut TaskContext<'_>, stream: &mut TcpStream) {
+/// Has what TLS made of written bytes go on to the socket, now or when it takes them.
+fn flush(cx: &mut TaskContext<'_>, stream: &mut Stream) {
+    // As in `end_stream`.
+    let _ = Pin::new(stream).poll_flush(cx);
+}
+
+/// Sends the FIN behind what was written, with TLS its closing word before that; the other direction stays open. Once more is
+/// harmless.
+fn end_stream(cx: &mut TaskContext<'_>, stream: &mut Stream) {
     // A connection that is broken is found so by who reads it or when the closing's time is up.
     let _ = Pin::new(stream).poll_shutdown(cx);
 }
 
 /// Reads into `buffer`. After an ending nothing more will come.
 fn poll_read<'a>(
-    stream: &mut TcpStream,
+    stream: &mut Stream,
     cx: &mut TaskContext<'_>,
     buffer: &'a mut [u8],
 ) -> Poll<Result<&'a mut [u8], Ending>> {
@@ -387,7 +395,10 @@ fn failure_of(error: &DialError) -> DialFailure {
             408 | 425 | 429 | 500.. => DialFailure::Unavailable,
             status => DialFailure::Refused(status),
         },
-        DialError::Unreachable { .. } | DialError::TimedOut(_) | DialError::NotWebSocket(_) => DialFailure::Unavailable,
+        // A certificate can be renewed, on either side.
+        DialError::Unreachable { .. } | DialError::Tls { .. } | DialError::TimedOut(_) | DialError::NotWebSocket(_) => {
+            DialFailure::Unavailable
+        }
     }
 }
 

@@ -18,6 +18,7 @@ mod tests;
 
 use std::net::SocketAddr;
 use std::pin::pin;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -34,7 +35,8 @@ use tokio::time::timeout;
 use self::answer::Failure;
 use self::dial::{Dialer, Uses};
 use self::upload::{Upload, Watch};
-use super::route::Route;
+use super::route::{Backend, Route};
+use crate::tls::{self, ClientTls};
 
 pub use answer::{Streamed, plain};
 pub use headers::{add_forwarded, add_via, strip_hop_by_hop};
@@ -60,8 +62,15 @@ const ANSWER_HEAD_BYTES_MAX: usize = 64 * 1024;
 /// Passes plain requests on. One a worker; its connections are kept for later requests of that worker.
 #[derive(Debug)]
 pub struct Forwarder {
-    client: Client<Dialer, Upload>,
+    plain: Pool,
+    /// One pool for each way to trust and to be trusted: connections of one are no good for another.
+    tls: Mutex<Vec<(Arc<ClientTls>, Pool)>>,
 }
+
+type Pool = Client<Dialer, Upload>;
+
+/// Pools that are kept; what is configured has fewer, and one that was dropped is made anew.
+const TLS_POOLS_MAX: usize = 256;
 
 impl Default for Forwarder {
     fn default() -> Self {
@@ -72,14 +81,21 @@ impl Default for Forwarder {
 impl Forwarder {
     /// Without any connection yet. To be used within one tokio runtime.
     pub fn new() -> Self {
-        let client = Client::builder(TokioExecutor::new())
-            .timer(TokioTimer::new())
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(POOL_IDLE_TIMEOUT)
-            .pool_max_idle_per_host(POOL_IDLE_MAX)
-            .http1_max_buf_size(ANSWER_HEAD_BYTES_MAX)
-            .build(Dialer);
-        Self { client }
+        Self { plain: pool(None), tls: Mutex::default() }
+    }
+
+    fn pool(&self, backend: &Backend) -> Pool {
+        let Some(tls) = &backend.tls else { return self.plain.clone() };
+        let mut pools = self.tls.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, pool)) = pools.iter().find(|(known, _)| Arc::ptr_eq(known, tls)) {
+            return pool.clone();
+        }
+        if pools.len() >= TLS_POOLS_MAX {
+            pools.clear();
+        }
+        let pool = pool(Some(Arc::clone(tls)));
+        pools.push((Arc::clone(tls), pool.clone()));
+        pool
     }
 
     /// The backend's answer to `request`, or ours if there is none: 502 if the backend is away or goes away, 504 if it
@@ -167,7 +183,7 @@ impl Forwarder {
         watch.hear_continue(&mut request);
         let mut connection = capture_connection(&mut request);
         let connected = timeout(route.backend.connect_timeout, connection.wait_for_connection_metadata());
-        let mut answer = pin!(self.client.request(request));
+        let mut answer = pin!(self.pool(&route.backend).request(request));
         let answer = tokio::select! {
             biased;
             answer = &mut answer => answer,
@@ -184,6 +200,16 @@ impl Forwarder {
             Err(error) => Err(Failure::of(&error)),
         }
     }
+}
+
+fn pool(tls: Option<Arc<ClientTls>>) -> Pool {
+    Client::builder(TokioExecutor::new())
+        .timer(TokioTimer::new())
+        .pool_timer(TokioTimer::new())
+        .pool_idle_timeout(POOL_IDLE_TIMEOUT)
+        .pool_max_idle_per_host(POOL_IDLE_MAX)
+        .http1_max_buf_size(ANSWER_HEAD_BYTES_MAX)
+        .build(Dialer(tls::Dialer::new(tls)))
 }
 
 /// A request as the backend gets it, without its body.

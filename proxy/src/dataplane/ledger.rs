@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::message::Direction;
 use super::upstream::Backends;
+use crate::tls::HandshakeFailure;
 
 /// One worker's counters. Only that worker writes, anyone may read.
 #[derive(Debug, Default)]
@@ -18,6 +19,10 @@ pub struct Counters {
     pub connections_accepted: Counter,
     /// TCP connections closed at once, since a limit was reached.
     pub connections_refused: Counter,
+    /// TLS handshakes with clients that were done.
+    pub tls_handshakes: Counter,
+    /// Those that came to nothing, by reason.
+    pub tls_failures: [Counter; HandshakeFailure::ALL.len()],
     /// Requests that became a session.
     pub sessions_opened: Counter,
     /// Sessions that ended.
@@ -225,6 +230,11 @@ impl Counter {
 }
 
 impl Counters {
+    /// The count of one reason.
+    pub fn tls_failure(&self, failure: HandshakeFailure) -> &Counter {
+        &self.tls_failures[failure as usize]
+    }
+
     /// The counts of one direction.
     pub fn flow(&self, direction: Direction) -> &Flow {
         match direction {

@@ -1,5 +1,7 @@
 //! Accepts connections and reads their requests, within the listener's limits. What a request means is [`serve`]'s, and so
-//! is a connection without any.
+//! is a connection without any. TLS comes first, in [`welcome`].
+
+mod welcome;
 
 use std::cell::Cell;
 use std::convert::Infallible;
@@ -17,10 +19,11 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tracing::{debug, warn};
 
+use self::welcome::Doorman;
+use super::complaints::Complaints;
 use super::route::{Listener, ListenerLimits, Protocol};
-use super::serve::{self, Door};
-use super::worker::{RouteState, Worker};
-use crate::time::Instant;
+use super::serve::{self, Door, Entrance};
+use super::worker::Worker;
 
 /// Connections that are open, over all workers, and how many may be.
 #[derive(Clone, Debug)]
@@ -62,28 +65,28 @@ impl Drop for ConnectionSlot {
 const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nConnection: close\r\nContent-Type: text/plain\r\nContent-Length: 21\r\n\r\ntoo many connections\n";
 /// The kernel has no file for us: connections are closing meanwhile, and asking again at once would only burn the core.
 const OUT_OF_FILES_PAUSE: Duration = Duration::from_millis(50);
-/// Of a kind, one line in the log in this time.
-const LOG_SPACING: Duration = Duration::from_secs(5);
 
 /// What becomes of connections.
 enum Service {
     Http(Rc<http1::Builder>),
-    Raw(Rc<RouteState>),
+    Raw,
 }
 
 /// Accepts for ever.
 pub async fn run(worker: Rc<Worker>, socket: Rc<TcpListener>, listener: Listener, connections: Connections) {
     let listener = Rc::new(listener);
-    let Some(service) = service(&worker, &listener) else {
-        return warn!(address = %listener.address, "no route names this listener: nobody is accepted");
+    let service = match listener.protocol {
+        Protocol::Http => Service::Http(Rc::new(http(&listener.limits))),
+        Protocol::Tcp => Service::Raw,
     };
+    let doorman = Rc::new(Doorman::default());
     let complaints = Complaints::default();
     loop {
         match socket.accept().await {
             Ok((stream, peer)) => {
                 worker.counters.connections_accepted.add(1);
                 match connections.take() {
-                    Some(slot) => serve(&service, &worker, &listener, stream, peer, slot),
+                    Some(slot) => serve(&service, &worker, &listener, &doorman, Arrival { stream, peer, slot }),
                     None => {
                         worker.counters.connections_refused.add(1);
                         if complaints.is_due() {
@@ -92,7 +95,7 @@ pub async fn run(worker: Rc<Worker>, socket: Rc<TcpListener>, listener: Listener
                                 "refusing clients: the listener's connections are all taken"
                             );
                         }
-                        if let Service::Http(_) = service {
+                        if let (Service::Http(_), None) = (&service, &listener.tls) {
                             tokio::task::spawn_local(refuse(stream));
                         }
                     }
@@ -110,36 +113,36 @@ pub async fn run(worker: Rc<Worker>, socket: Rc<TcpListener>, listener: Listener
     }
 }
 
-fn service(worker: &Worker, listener: &Listener) -> Option<Service> {
-    match listener.protocol {
-        Protocol::Http => Some(Service::Http(Rc::new(http(&listener.limits)))),
-        Protocol::Tcp => {
-            let table = worker.table();
-            let route = table.dataplane.routes.of_listener(listener.name.as_deref()?)?;
-            table.route(route).cloned().map(Service::Raw)
+/// A connection that was accepted.
+struct Arrival {
+    stream: TcpStream,
+    peer: SocketAddr,
+    slot: ConnectionSlot,
+}
+
+fn serve(service: &Service, worker: &Rc<Worker>, listener: &Rc<Listener>, doorman: &Rc<Doorman>, arrival: Arrival) {
+    let (worker, listener, doorman) = (Rc::clone(worker), Rc::clone(listener), Rc::clone(doorman));
+    match service {
+        Service::Http(http) => {
+            tokio::task::spawn_local(serve_requests(worker, Rc::clone(http), listener, doorman, arrival));
+        }
+        Service::Raw => {
+            tokio::task::spawn_local(serve_connection(worker, listener, doorman, arrival));
         }
     }
 }
 
-fn serve(
-    service: &Service,
-    worker: &Rc<Worker>,
-    listener: &Rc<Listener>,
-    stream: TcpStream,
-    peer: SocketAddr,
-    slot: ConnectionSlot,
-) {
-    let worker = Rc::clone(worker);
-    match service {
-        Service::Http(http) => {
-            let slot = Rc::new(Cell::new(Some(slot)));
-            let door = Door { listener: Rc::clone(listener), peer, slot };
-            tokio::task::spawn_local(serve_requests(worker, Rc::clone(http), stream, door));
-        }
-        Service::Raw(route) => {
-            tokio::task::spawn_local(serve::raw::connection(worker, Rc::clone(route), stream, peer, slot));
-        }
-    }
+async fn serve_connection(worker: Rc<Worker>, listener: Rc<Listener>, doorman: Rc<Doorman>, arrival: Arrival) {
+    let Arrival { stream, peer, slot } = arrival;
+    let Some((stream, tls)) = doorman.welcome(&listener, &worker.counters, stream, peer).await else { return };
+    let name = listener.name.as_deref().unwrap_or_default();
+    let table = worker.table();
+    let route = table.dataplane.routes.of_listener(name, tls.server_name.as_deref());
+    let Some(route) = route.and_then(|route| table.route(route)).cloned() else {
+        worker.counters.handshakes_refused.add(1);
+        return debug!(%peer, "no route takes this connection");
+    };
+    serve::raw::connection(worker, route, stream, Entrance { peer, tls, slot }).await;
 }
 
 /// The head must come within the handshake's time, and within its bounds; hyper answers 408 or 431 by itself.
@@ -153,11 +156,19 @@ fn http(limits: &ListenerLimits) -> http1::Builder {
     http
 }
 
-async fn serve_requests(worker: Rc<Worker>, http: Rc<http1::Builder>, stream: TcpStream, door: Door) {
-    let peer = door.peer;
+async fn serve_requests(
+    worker: Rc<Worker>,
+    http: Rc<http1::Builder>,
+    listener: Rc<Listener>,
+    doorman: Rc<Doorman>,
+    arrival: Arrival,
+) {
+    let Arrival { stream, peer, slot } = arrival;
     if let Err(error) = stream.set_nodelay(true) {
         return debug!(%peer, %error, "the connection broke before its request");
     }
+    let Some((stream, tls)) = doorman.welcome(&listener, &worker.counters, stream, peer).await else { return };
+    let door = Door { listener, peer, tls, slot: Rc::new(Cell::new(Some(slot))) };
     let service = service_fn(|request| {
         let (worker, door) = (Rc::clone(&worker), &door);
         async move { Ok::<_, Infallible>(serve::request(worker, request, door).await) }
@@ -165,6 +176,9 @@ async fn serve_requests(worker: Rc<Worker>, http: Rc<http1::Builder>, stream: Tc
     if let Err(error) = http.serve_connection(TokioIo::new(stream), service).with_upgrades().await {
         // A client's mistake or its leaving: hyper has answered it as far as it can be answered.
         debug!(%peer, %error, "a connection ended badly");
+        if error.is_parse() {
+            doorman.tell_of_nonsense(&door.listener, peer);
+        }
     }
 }
 
@@ -177,19 +191,4 @@ async fn refuse(mut stream: TcpStream) {
 fn is_out_of_files(error: &io::Error) -> bool {
     use rustix::io::Errno;
     matches!(Errno::from_io_error(error), Some(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM))
-}
-
-/// Keeps a flood of equal complaints out of the log.
-#[derive(Default)]
-struct Complaints(Cell<Option<Instant>>);
-
-impl Complaints {
-    fn is_due(&self) -> bool {
-        let now = Instant::now();
-        let due = self.0.get().is_none_or(|last| now - last >= LOG_SPACING);
-        if due {
-            self.0.set(Some(now));
-        }
-        due
-    }
 }

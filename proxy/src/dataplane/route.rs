@@ -13,9 +13,10 @@ use super::codec::Framing;
 use super::heartbeat::HeartbeatPolicy;
 use super::hold::HoldPolicy;
 use crate::oci;
+use crate::secret::Secrets;
 use crate::tls::{ClientTls, ServerTls};
 
-pub use find::{has_dot_segments, parameter, parameters};
+pub use find::{Came, has_dot_segments, parameter, parameters};
 
 /// Everything a worker needs to serve.
 #[derive(Clone, Debug, Default)]
@@ -118,6 +119,8 @@ pub struct Route {
 pub struct Match {
     /// The name of the listener that the client came to.
     pub listener: Option<Box<str>>,
+    /// The name that the client asked for in its TLS handshake (SNI), as `host`.
+    pub server_name: Option<Box<str>>,
     /// The Host header's name, without port, in any case. A leading `*.` matches one or more labels.
     pub host: Option<Box<str>>,
     /// The path.
@@ -197,8 +200,10 @@ pub struct FilterSpec {
     pub source: FilterSource,
     /// The SHA-256 sum of the component that is meant, in lower-case hexadecimal digits; any other is refused.
     pub sha256: Option<Box<str>>,
-    /// Handed to `configure` as JSON.
+    /// Handed to `configure` as JSON, with `secrets` in place of their names.
     pub config: serde_json::Value,
+    /// What `config` names.
+    pub secrets: Secrets,
     /// Files it may read, by the name it knows them under.
     pub files: Vec<(Box<str>, PathBuf)>,
     /// What a failure of the filter means to the event it failed on.
@@ -265,6 +270,11 @@ impl Backend {
     pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
     /// The default of `stall_timeout`.
     pub const STALL_TIMEOUT: Duration = Duration::from_secs(30);
+
+    /// The name or address that is dialled, without its port.
+    pub fn host(&self) -> &str {
+        self.authority.rsplit_once(':').map_or(&*self.authority, |(host, _)| host)
+    }
 
     /// At this host and port, with the defaults.
     pub fn at(authority: impl Into<Box<str>>) -> Self {

@@ -19,7 +19,6 @@ use http::{Method, Request, Response, StatusCode, Version};
 use http_body_util::{Either, Full};
 use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
 use tracing::debug;
 
 use self::guest::Guest;
@@ -28,12 +27,13 @@ use super::driver::{Driver, Early};
 use super::forward;
 use super::handshake::Handshake;
 use super::listener::ConnectionSlot;
-use super::route::Listener;
+use super::route::{Came, Listener};
 use super::trace::{Connect, ConnectSpan, HandshakeSpan};
 use super::upstream::{self, DialError, Dialled, accept_for, has_token};
 use super::worker::{RouteState, Worker};
 use crate::id::SessionId;
 use crate::time::Instant;
+use crate::tls::{Peer, Stream};
 
 /// What we answer with: the forwarder's bodies and texts of our own, or a backend's refusal of a handshake.
 type Body = Either<forward::Body, Incoming>;
@@ -50,8 +50,30 @@ pub struct Door {
     pub listener: Rc<Listener>,
     /// The client.
     pub peer: SocketAddr,
+    /// Who it has shown to be.
+    pub tls: Peer,
     /// The connection's place.
     pub slot: Slot,
+}
+
+/// Where a connection without requests came in.
+pub struct Entrance {
+    /// The client.
+    pub peer: SocketAddr,
+    /// Who it has shown to be.
+    pub tls: Peer,
+    /// The connection's place.
+    pub slot: ConnectionSlot,
+}
+
+impl Door {
+    /// What the client speaks to us.
+    fn scheme(&self) -> &'static Scheme {
+        match self.listener.tls {
+            None => &Scheme::HTTP,
+            Some(_) => &Scheme::HTTPS,
+        }
+    }
 }
 
 /// Answers one request.
@@ -70,8 +92,9 @@ async fn respond(worker: Rc<Worker>, request: Request<Incoming>, door: &Door, sp
     }
     let host = request.headers().get(HOST).and_then(|host| host.to_str().ok());
     let listener = door.listener.name.as_deref();
+    let came = Came { listener, server_name: door.tls.server_name.as_deref(), host };
     let table = worker.table();
-    let route = table.dataplane.routes.find(listener, host, uri.path(), uri.query(), request.headers());
+    let route = table.dataplane.routes.find(came, uri.path(), uri.query(), request.headers());
     let Some(route) = route.and_then(|route| table.route(route)).cloned() else {
         worker.counters.handshakes_refused.add(1);
         return plain(StatusCode::NOT_FOUND, "no route for this request\n");
@@ -95,9 +118,9 @@ async fn forward_plain(
     span: &HandshakeSpan,
 ) -> Result<Response<Body>, Refusal> {
     if route.chain.guards_handshakes() {
-        let mut handshake = read_handshake(&request, door.peer);
+        let mut handshake = read_handshake(&request, door);
         handshake.trace = span.context();
-        let mut guest = Guest::new(worker, route, handshake, None);
+        let mut guest = Guest::new(worker, route, handshake, &door.tls, None);
         guest
             .ask_filters()
             .await
@@ -112,7 +135,7 @@ async fn forward_plain(
     let connect = ConnectSpan::start(&span.context(), &Connect::of_request(&route.route, &request));
     connect.inject(request.headers_mut());
     let is_overheard = route.route.heartbeat.overhears(request.uri().query().unwrap_or_default());
-    let response = worker.forwarder.forward(&route.route, request, door.peer, &Scheme::HTTP).await;
+    let response = worker.forwarder.forward(&route.route, request, door.peer, door.scheme()).await;
     connect.answered(response.status().as_u16());
     if !is_overheard {
         return Ok(response.map(Either::Left));
@@ -137,10 +160,10 @@ async fn open_session(
         response
     };
     let accept = check_handshake(&request).map_err(refused)?;
-    let mut handshake = read_handshake(&request, door.peer);
+    let mut handshake = read_handshake(&request, door);
     span.session(handshake.session);
     handshake.trace = span.context();
-    let mut guest = Guest::new(worker, route, handshake, None);
+    let mut guest = Guest::new(worker, route, handshake, &door.tls, None);
     guest.ask_filters().await.inspect_err(|_| span.refused()).map_err(|answer| refused(refusal(answer)))?;
     let begun = Instant::now();
     let dialled = guest.dial().await.map_err(|error| no_upstream(&route.route.name, error))?;
@@ -150,7 +173,7 @@ async fn open_session(
     let upgrade = hyper::upgrade::on(&mut request);
     let (worker, slot, peer) = (Rc::clone(worker), Rc::clone(&door.slot), door.peer);
     tokio::task::spawn_local(async move {
-        match upgrade.await.map(|upgraded| upgraded.downcast::<TokioIo<TcpStream>>()) {
+        match upgrade.await.map(|upgraded| upgraded.downcast::<TokioIo<Stream>>()) {
             Ok(Ok(parts)) => {
                 // A copy of its own length: the original keeps hyper's whole read buffer alive.
                 let early = Early { client: Bytes::copy_from_slice(&parts.read_buf), upstream: dialled.early };
@@ -192,10 +215,10 @@ fn check_handshake(request: &Request<Incoming>) -> Result<String, Refusal> {
 }
 
 /// What of the request the backend will be told, now and after each loss.
-fn read_handshake(request: &Request<Incoming>, peer: SocketAddr) -> Handshake {
+fn read_handshake(request: &Request<Incoming>, door: &Door) -> Handshake {
     let mut headers = request.headers().clone();
     let host = headers.get(HOST).and_then(|host| host.to_str().ok()).map(str::to_owned);
-    forward::add_forwarded(&mut headers, peer, host.as_deref(), &Scheme::HTTP);
+    forward::add_forwarded(&mut headers, door.peer, host.as_deref(), door.scheme());
     forward::strip_hop_by_hop(&mut headers);
     // Ours to say to the backend, whatever the client says.
     for name in [SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, SEC_WEBSOCKET_EXTENSIONS] {
@@ -206,7 +229,7 @@ fn read_handshake(request: &Request<Incoming>, peer: SocketAddr) -> Handshake {
         headers.remove(name);
     }
     let target = request.uri().path_and_query().map_or("/", |target| target.as_str());
-    Handshake::new(SessionId::random(), peer, target, headers.iter())
+    Handshake::new(SessionId::random(), door.peer, target, headers.iter())
 }
 
 /// Our 101, with what the backend said in its own.
@@ -245,7 +268,7 @@ fn no_upstream(route: &str, error: DialError) -> Refusal {
     let status = match error {
         DialError::Refused(response) => return Box::new(pass_back(*response)),
         DialError::TimedOut(_) => StatusCode::GATEWAY_TIMEOUT,
-        DialError::NotWebSocket(_) => StatusCode::BAD_GATEWAY,
+        DialError::NotWebSocket(_) | DialError::Tls { .. } => StatusCode::BAD_GATEWAY,
         DialError::Unreachable { .. } => StatusCode::SERVICE_UNAVAILABLE,
     };
     let mut response = plain(status, format!("the backend of route '{route}' does not answer\n"));

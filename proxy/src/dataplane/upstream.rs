@@ -18,12 +18,15 @@ use http_body_util::Empty;
 use hyper::body::Incoming;
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
+use tracing::warn;
 
 use super::chain::Facts;
 use super::codec::Framing;
+use super::complaints::Complaints;
 use super::handshake::Handshake;
 use super::route::{Backend, Route};
 use super::trace::{Connect, ConnectSpan, TraceContext};
+use crate::tls::{self, HandshakeError, Stream};
 
 pub use standing::{Backends, Reached, Standing};
 pub use websocket::{accept_for, apply_facts, has_token};
@@ -31,7 +34,7 @@ pub use websocket::{accept_for, apply_facts, has_token};
 /// A connection to a backend, ready for messages.
 pub struct Dialled {
     /// After the handshake, if there is one.
-    pub stream: TcpStream,
+    pub stream: Stream,
     /// What came with the end of the handshake.
     pub early: Bytes,
     /// The backend's answer to the handshake, if there is one.
@@ -49,6 +52,14 @@ pub enum DialError {
         /// What the system said.
         cause: io::Error,
     },
+    /// It is there, and TLS with it comes to nothing.
+    #[error("{authority}: {cause}")]
+    Tls {
+        /// Who was dialled.
+        authority: Box<str>,
+        /// Says what to do.
+        cause: HandshakeError,
+    },
     /// The route's `connect_timeout` ran out.
     #[error("no connection and no answer to the handshake within {0:?}")]
     TimedOut(Duration),
@@ -65,7 +76,7 @@ impl DialError {
     pub fn reached(&self) -> Reached {
         match self {
             Self::Refused(_) => Reached::Yes,
-            Self::Unreachable { .. } | Self::TimedOut(_) | Self::NotWebSocket(_) => Reached::No,
+            Self::Unreachable { .. } | Self::Tls { .. } | Self::TimedOut(_) | Self::NotWebSocket(_) => Reached::No,
         }
     }
 }
@@ -138,8 +149,24 @@ impl Attempt<'_> {
 }
 
 impl DialError {
+    /// What waiting does not mend is said in the log.
+    pub fn complain(&self, complaints: &Complaints) {
+        if let Self::Tls { authority, cause } = self
+            && complaints.is_due()
+        {
+            warn!(backend = &**authority, "{cause}");
+        }
+    }
+
+    /// What a connection or its handshake broke with.
     fn unreachable(backend: &Backend, cause: io::Error) -> Self {
-        Self::Unreachable { authority: backend.authority.clone(), cause }
+        let authority = backend.authority.clone();
+        let tls = cause.get_ref().and_then(|held| held.downcast_ref::<HandshakeError>()).cloned();
+        let refused = || Some(HandshakeError { name: authority.to_string(), explanation: tls::explain(&cause)? });
+        match tls.or_else(refused) {
+            Some(cause) => Self::Tls { authority, cause },
+            None => Self::Unreachable { authority, cause },
+        }
     }
 }
 
@@ -150,6 +177,12 @@ async fn connect(backend: &Backend) -> Result<TcpStream, DialError> {
     Ok(stream)
 }
 
+/// With TLS, if the backend wants it.
+async fn secure(backend: &Backend, stream: TcpStream) -> Result<Stream, DialError> {
+    let Some(tls) = &backend.tls else { return Ok(Stream::Plain(stream)) };
+    tls.connect(stream, backend.host()).await.map_err(|cause| DialError::unreachable(backend, cause))
+}
+
 /// What the attempt's span says of its end.
 fn tell(span: ConnectSpan, outcome: &Result<Dialled, DialError>) {
     match outcome {
@@ -157,6 +190,7 @@ fn tell(span: ConnectSpan, outcome: &Result<Dialled, DialError>) {
         Ok(Dialled { answer: None, .. }) => drop(span),
         Err(DialError::Refused(response)) => span.answered(response.status().as_u16()),
         Err(error @ DialError::Unreachable { .. }) => span.failed("unreachable", error),
+        Err(error @ DialError::Tls { .. }) => span.failed("tls", error),
         Err(error @ DialError::TimedOut(_)) => span.failed("timeout", error),
         Err(error @ DialError::NotWebSocket(_)) => span.failed("not_websocket", error),
     }

@@ -18,6 +18,7 @@ use tokio::sync::{Notify, Semaphore};
 use tracing::{info, warn};
 
 use super::chain::{Renewal, SharedFilter};
+use super::complaints::Complaints;
 use super::ledger::Counters;
 use super::message::CloseReason;
 use super::probe::Networks;
@@ -37,6 +38,8 @@ pub struct Worker {
     pub forwarder: super::forward::Forwarder,
     /// Asks what filters ask.
     pub caller: super::callout::Caller,
+    /// Of TLS with backends.
+    pub tls_complaints: Complaints,
     /// So many sessions may dial at a time.
     pub dialling: Rc<Semaphore>,
     /// Who keeps count of clients.
@@ -117,6 +120,7 @@ impl Worker {
             counters,
             forwarder: Default::default(),
             caller: Default::default(),
+            tls_complaints: Complaints::default(),
             dialling: Rc::new(Semaphore::new(DIALLING_MAX)),
             states,
             budget,

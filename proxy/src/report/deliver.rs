@@ -52,7 +52,7 @@ impl Delivery {
         ended: watch::Receiver<Option<Instant>>,
     ) -> Self {
         Self {
-            endpoint: Endpoint::new(&settings.endpoint),
+            endpoint: Endpoint::new(&settings.endpoint, settings.tls.clone()),
             secret: settings.secret.clone(),
             keys,
             timeout: settings.timeout,

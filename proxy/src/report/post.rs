@@ -1,5 +1,6 @@
 //! One request to the endpoint, and what its answer means.
 
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
@@ -7,15 +8,16 @@ use http::header::{CONNECTION, CONTENT_TYPE, HOST, HeaderMap, RETRY_AFTER, USER_
 use http::{Request, StatusCode, Uri};
 use http_body_util::Full;
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
 
 use super::outbox::Batch;
 use super::sign::Keys;
+use crate::tls::{self, ClientTls, Dialer};
 
 /// Where batches go.
 pub(super) struct Endpoint {
     authority: String,
     path: String,
+    dialer: Dialer,
 }
 
 /// What became of a request.
@@ -36,11 +38,12 @@ const RETRY_AFTER_MAX: Duration = Duration::from_secs(600);
 
 impl Endpoint {
     /// The URL is known to be one.
-    pub(super) fn new(url: &str) -> Self {
+    pub(super) fn new(url: &str, tls: Option<Arc<ClientTls>>) -> Self {
         let uri: Uri = url.parse().unwrap_or_default();
         let host = uri.host().unwrap_or_default();
         Self {
-            authority: format!("{host}:{}", uri.port_u16().unwrap_or(80)),
+            authority: format!("{host}:{}", uri.port_u16().unwrap_or(if tls.is_some() { 443 } else { 80 })),
+            dialer: Dialer::new(tls),
             path: uri.path_and_query().map_or("/", |path| path.as_str()).to_owned(),
         }
     }
@@ -56,12 +59,14 @@ impl Endpoint {
     }
 
     async fn exchange(&self, batch: &Batch, keys: &Keys) -> Result<(StatusCode, HeaderMap), String> {
-        let stream = TcpStream::connect(&self.authority).await.map_err(|error| error.to_string())?;
+        let uri = self.authority.parse().map_err(|error: http::uri::InvalidUri| error.to_string())?;
+        let stream = self.dialer.clone().dial(uri).await.map_err(|error| error.to_string())?;
         let connected = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await;
         let (mut sender, connection) = connected.map_err(|error| error.to_string())?;
         let request = self.request(batch, keys).map_err(|error| error.to_string())?;
         let exchange = async {
-            let response = sender.send_request(request).await.map_err(|error| error.to_string())?;
+            let response = sender.send_request(request).await;
+            let response = response.map_err(|error| tls::explain(&error).unwrap_or_else(|| error.to_string()))?;
             Ok((response.status(), response.headers().clone()))
         };
         tokio::pin!(exchange, connection);

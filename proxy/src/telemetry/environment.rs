@@ -3,10 +3,12 @@
 //! protocol, timeout, headers, batches, the service's name and the resource are honoured, and the pod that we run in. The
 //! YAML wins over all of it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::settings::{Batching, Protocol, Settings};
 use super::{Otlp, StartError};
+use crate::tls::{self, ClientSettings, ClientTls};
 
 /// Where variables are looked up; tests have their own.
 pub struct Environment(Box<Lookup>);
@@ -18,6 +20,8 @@ type Lookup = dyn Fn(&str) -> Option<String>;
 pub(super) struct Collector {
     /// Complete: scheme, host, port, and for HTTP the path.
     pub(super) endpoint: String,
+    /// For `https`.
+    pub(super) tls: Option<Arc<ClientTls>>,
     pub(super) protocol: Protocol,
     pub(super) timeout: Duration,
     pub(super) headers: http::HeaderMap,
@@ -48,7 +52,7 @@ impl Environment {
         if self.get("OTEL_SDK_DISABLED").is_some_and(|value| value.eq_ignore_ascii_case("true")) {
             return Ok(None);
         }
-        let Otlp { endpoint, protocol, headers, timeout, tls: _ } = &settings.otlp;
+        let Otlp { endpoint, protocol, headers, timeout, tls } = &settings.otlp;
         let protocol = match protocol {
             Some(protocol) => *protocol,
             None => self.protocol()?,
@@ -66,12 +70,19 @@ impl Environment {
         } else {
             return Ok(None);
         };
-        check(&endpoint)?;
+        let tls = match (scheme(&endpoint)?, tls) {
+            (Scheme::Http, _) => None,
+            (Scheme::Https, Some(tls)) => Some(Arc::clone(tls)),
+            (Scheme::Https, None) => {
+                let bad = |error: tls::BadFile| bad(&endpoint, &error.to_string());
+                Some(Arc::new(ClientTls::load(ClientSettings::default()).map_err(bad)?))
+            }
+        };
         let timeout = match timeout {
             Some(timeout) => *timeout,
             None => self.milliseconds(TIMEOUTS)?.unwrap_or(EXPORT_TIMEOUT),
         };
-        Ok(Some(Collector { endpoint, protocol, timeout, headers: headers.iter().cloned().collect() }))
+        Ok(Some(Collector { endpoint, tls, protocol, timeout, headers: headers.iter().cloned().collect() }))
     }
 
     fn protocol(&self) -> Result<Protocol, StartError> {
@@ -141,14 +152,22 @@ fn with_path(endpoint: &str, protocol: Protocol) -> String {
     }
 }
 
-fn check(endpoint: &str) -> Result<(), StartError> {
-    let bad = |cause: &str| StartError::Endpoint { endpoint: endpoint.into(), cause: cause.into() };
-    let uri: http::Uri = endpoint.parse().map_err(|error: http::uri::InvalidUri| bad(&error.to_string()))?;
+enum Scheme {
+    Http,
+    Https,
+}
+
+fn scheme(endpoint: &str) -> Result<Scheme, StartError> {
+    let uri: http::Uri = endpoint.parse().map_err(|error: http::uri::InvalidUri| bad(endpoint, &error.to_string()))?;
     match uri.scheme_str() {
-        Some("http") => Ok(()),
-        Some("https") => Err(StartError::Https(endpoint.into())),
-        _ => Err(bad("it must begin with http://")),
+        Some("http") => Ok(Scheme::Http),
+        Some("https") => Ok(Scheme::Https),
+        _ => Err(bad(endpoint, "it must begin with http:// or https://")),
     }
+}
+
+fn bad(endpoint: &str, cause: &str) -> StartError {
+    StartError::Endpoint { endpoint: endpoint.into(), cause: cause.into() }
 }
 
 fn percent_decoded(text: &str) -> Option<String> {

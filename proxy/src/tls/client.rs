@@ -25,8 +25,6 @@ pub struct ClientSettings {
     pub server_name: Option<Box<str>>,
     /// Default: 1.2.
     pub min_version: MinVersion,
-    /// What is offered by ALPN. Default: nothing.
-    pub alpn: Vec<Box<[u8]>>,
 }
 
 /// Ready to connect, with the files' content of when they were last read well.
@@ -69,12 +67,21 @@ impl ClientTls {
     /// # Errors
     /// What the system said, or a [`HandshakeError`].
     pub async fn connect(&self, stream: TcpStream, host: &str) -> io::Result<Stream> {
+        self.connect_for(&[], stream, host).await
+    }
+
+    /// As [`Self::connect`], for these protocols by ALPN.
+    pub(super) async fn connect_for(&self, alpn: &[&[u8]], stream: TcpStream, host: &str) -> io::Result<Stream> {
         let name = self.settings.server_name.as_deref().unwrap_or(host).trim_matches(['[', ']']);
         let failed = |explanation: String| {
             io::Error::new(io::ErrorKind::InvalidData, HandshakeError { name: name.to_owned(), explanation })
         };
         let server = ServerName::try_from(name.to_owned()).map_err(|error| failed(error.to_string()))?;
-        let connector = TlsConnector::from(self.config());
+        let mut config = self.config();
+        if !alpn.is_empty() {
+            Arc::make_mut(&mut config).alpn_protocols = alpn.iter().map(|name| name.to_vec()).collect();
+        }
+        let connector = TlsConnector::from(config);
         let shaken = connector.connect_with(server, stream, |tls| tls.set_buffer_limit(Some(BUFFER_BYTES_MAX))).await;
         match shaken {
             Ok(stream) => Ok(Stream::Tls(Box::new(stream.into()))),
@@ -94,7 +101,7 @@ fn build(settings: &ClientSettings, loaded: Stamps) -> Result<Current, BadFile> 
     let builder = ClientConfig::builder_with_provider(Arc::clone(provider()));
     let builder = settings.min_version.apply(builder)?.with_root_certificates(settings.roots.load()?);
     let mut ours = None;
-    let mut config = match &settings.identity {
+    let config = match &settings.identity {
         None => builder.with_no_client_auth(),
         Some(identity) => {
             let key = Arc::new(identity.load()?);
@@ -102,7 +109,6 @@ fn build(settings: &ClientSettings, loaded: Stamps) -> Result<Current, BadFile> 
             builder.with_client_cert_resolver(Arc::new(rustls::sign::SingleCertAndKey::from(key)))
         }
     };
-    config.alpn_protocols = settings.alpn.iter().map(|name| name.to_vec()).collect();
     Ok(Current { config: Arc::new(config), ours, loaded })
 }
 

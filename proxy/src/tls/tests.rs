@@ -98,3 +98,35 @@ fn a_file_that_cannot_be_used_is_named_and_none_of_it_is_shown() {
     assert!(broken.ends_with("broken.pem is not PEM: a section is not base64"), "{broken}");
     ServerTls::load(settings(good.0, good.1)).unwrap();
 }
+
+#[tokio::test]
+async fn an_end_without_the_closing_word_is_no_end() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let folder = folder("end");
+    let (certificate, key) = pair(&["localhost"]);
+    let (certificate, key) = (write(&folder, "cert.pem", &certificate), write(&folder, "key.pem", &key));
+    let server = ServerTls::load(settings(certificate.clone(), key)).unwrap();
+    let roots = Roots::File(certificate);
+    let client = ClientTls::load(ClientSettings { roots, ..ClientSettings::default() }).unwrap();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    for says_so in [true, false] {
+        let dialled = tokio::net::TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (accepted, _) = listener.accept().await.unwrap();
+        let within = std::time::Duration::from_secs(30);
+        let (ours, theirs) = tokio::join!(client.connect(dialled, "localhost"), server.accept(accepted, within));
+        let (mut ours, (mut theirs, peer)) = (ours.unwrap(), theirs.unwrap());
+        assert_eq!(peer.server_name.as_deref(), Some("localhost"));
+        theirs.write_all(b"so far").await.unwrap();
+        theirs.flush().await.unwrap();
+        ours.read_exact(&mut [0; 6]).await.unwrap();
+        if says_so {
+            theirs.shutdown().await.unwrap();
+        }
+        drop(theirs);
+        let end = ours.read(&mut [0; 1]).await;
+        match says_so {
+            true => assert_eq!(end.unwrap(), 0),
+            false => assert_eq!(end.unwrap_err().kind(), std::io::ErrorKind::UnexpectedEof),
+        }
+    }
+}

@@ -9,6 +9,7 @@ use super::services::files::Files;
 use crate::dataplane::callout::Terms;
 use crate::dataplane::chain::{FailureKind, FilterFailure};
 use crate::dataplane::route::{FailurePolicy, FilterLimits, FilterSpec, Isolation};
+use crate::secret::Secrets;
 
 /// `configure` reads keys and tables, once an instance; it may take longer than an event, but a worker waits for it.
 pub(super) const CONFIGURE_DEADLINE: Duration = Duration::from_secs(1);
@@ -17,8 +18,9 @@ pub(super) const CONFIGURE_DEADLINE: Duration = Duration::from_secs(1);
 pub(super) struct Context {
     /// The YAML's name of the filter.
     pub(super) name: Box<str>,
-    /// Its config as JSON.
+    /// Its config as JSON, secrets and all.
     pub(super) config: String,
+    pub(super) secrets: Secrets,
     pub(super) limits: FilterLimits,
     pub(super) policy: FailurePolicy,
     pub(super) isolation: Isolation,
@@ -35,7 +37,8 @@ impl Context {
     pub(super) fn of(spec: &FilterSpec, services: Arc<FilterServices>, places: Arc<Places>, terms: Arc<Terms>) -> Self {
         Self {
             name: spec.name.clone(),
-            config: spec.config.to_string(),
+            config: spec.secrets.fill_json(&spec.config).to_string(),
+            secrets: spec.secrets.clone(),
             limits: spec.limits,
             policy: spec.on_failure,
             isolation: spec.isolation,

@@ -101,7 +101,8 @@ impl Live {
             InstantiateError::Mismatch(error) => StartError::Mismatch(format!("{error:#}").into()),
         })?;
         let answer = answer.map_err(|error| failed("configure", &error, &store))?;
-        let asked = answer.map_err(|text| StartError::Refused(failure::one_line(&text).into()))?;
+        let asked =
+            answer.map_err(|text| StartError::Refused(failure::one_line(&context.secrets.mask(&text)).into()))?;
         if let Some(what) = store.data_mut().misuse.take() {
             return Err(StartError::Failed(format!("configure: {what}").into()));
         }

@@ -40,6 +40,7 @@ const MEMORY_BYTES_MAX: usize = 256 * 1024 * 1024;
 /// A filter as its author tries it: on its own, with room.
 pub(super) fn spec(name: &str, config: serde_json::Value) -> FilterSpec {
     FilterSpec {
+        secrets: Default::default(),
         name: name.into(),
         source: FilterSource::Shipped(name.into()),
         sha256: None,

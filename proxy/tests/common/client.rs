@@ -4,7 +4,7 @@ use std::io::{Error, Result};
 use std::net::SocketAddr;
 
 use futures_util::{Stream, StreamExt};
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_tungstenite::WebSocketStream;
 use tungstenite::Message;
@@ -27,8 +27,18 @@ pub async fn connect(address: SocketAddr, path: &str) -> Client {
 
 /// Asks to connect, with more headers (whole lines). If let in the connection comes back, and the answer in any case.
 pub async fn open(address: SocketAddr, path: &str, headers: &str) -> Result<(Option<Client>, Head)> {
-    let mut stream = TcpStream::connect(address).await?;
+    let stream = TcpStream::connect(address).await?;
     stream.set_nodelay(true)?;
+    over(stream, address, path, headers).await
+}
+
+/// The same over a connection that stands.
+pub async fn over<S: AsyncRead + AsyncWrite + Unpin>(
+    mut stream: S,
+    address: SocketAddr,
+    path: &str,
+    headers: &str,
+) -> Result<(Option<WebSocketStream<S>>, Head)> {
     let request = format!(
         "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
          Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {KEY}\r\n{headers}\r\n"

@@ -2,11 +2,12 @@
 
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Instant;
 
+use belay::tls::Identity;
 use serde_json::Value;
 
 use super::{PATIENCE, ports, tools};
@@ -31,10 +32,19 @@ impl Collector {
 
     /// On a port where another was before, or that keeps each request waiting for some seconds.
     pub fn start_at(test: &str, protocol: &str, address: SocketAddr, seconds: f64) -> Option<Self> {
+        Self::run(test, protocol, address, &[seconds.to_string().into()])
+    }
+
+    /// One that is spoken to by TLS only.
+    pub fn start_secure(test: &str, protocol: &str, pair: &Identity) -> Option<Self> {
+        Self::run(test, protocol, ports::free(), &["0".into(), pair.certificate.clone(), pair.key.clone()])
+    }
+
+    fn run(test: &str, protocol: &str, address: SocketAddr, more: &[PathBuf]) -> Option<Self> {
         let python = tools::python(test, &["grpc", "opentelemetry.proto.collector.trace.v1.trace_service_pb2"])?;
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/tools/otlp_receiver.py");
         let mut command = Command::new(python);
-        command.arg(script).arg(protocol).arg(address.port().to_string()).arg(seconds.to_string());
+        command.arg(script).arg(protocol).arg(address.port().to_string()).args(more);
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let output = BufReader::new(child.stdout.take().unwrap());
         let (say, lines) = channel();

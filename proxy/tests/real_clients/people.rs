@@ -20,6 +20,11 @@ pub(crate) enum Library {
 impl Person {
     /// Connects; nothing, said aloud, if the library is not there.
     pub(crate) async fn connect(test: &str, library: Library, url: &str) -> Option<Self> {
+        Self::trusting(test, library, url, None).await
+    }
+
+    /// The same, trusting an authority besides, or in place of, those of its system.
+    pub(crate) async fn trusting(test: &str, library: Library, url: &str, roots: Option<&Path>) -> Option<Self> {
         let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/real_clients");
         let mut command = match library {
             Library::PythonWebsockets => {
@@ -33,6 +38,9 @@ impl Person {
                 node
             }
         };
+        if let Some(roots) = roots {
+            command.env("NODE_EXTRA_CA_CERTS", roots).env("SSL_CERT_FILE", roots);
+        }
         let mut person = Self(Puppet::start(command.arg(url)));
         person.sees("open").await;
         Some(person)

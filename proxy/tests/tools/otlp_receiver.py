@@ -3,7 +3,9 @@
 Prints one JSON object a line: first {"listening": PORT}, then one for each span with its resource, scope and the
 request's headers. Ends when its standard input does.
 
-usage: otlp_receiver.py {grpc|http} PORT [SECONDS]    SECONDS: how long each request is kept waiting for its answer
+usage: otlp_receiver.py {grpc|http} PORT [SECONDS [CERT KEY]]
+
+SECONDS: how long each request is kept waiting for its answer; CERT and KEY: files in PEM, to be spoken to by TLS only
 """
 
 import base64
@@ -11,6 +13,7 @@ import concurrent.futures
 import http.server
 import json
 import os
+import ssl
 import sys
 import threading
 import time
@@ -95,16 +98,21 @@ class Grpc(trace_service_pb2_grpc.TraceServiceServicer):
         return trace_service_pb2.ExportTraceServiceResponse()
 
 
-def serve_grpc(port, seconds):
+def serve_grpc(port, seconds, pair):
     server = grpc.server(concurrent.futures.ThreadPoolExecutor(4), options=[("grpc.so_reuseport", 0)])
     trace_service_pb2_grpc.add_TraceServiceServicer_to_server(Grpc(seconds), server)
-    port = server.add_insecure_port(f"127.0.0.1:{port}")
+    address = f"127.0.0.1:{port}"
+    if pair:
+        cert, key = (open(file, "rb").read() for file in pair)
+        port = server.add_secure_port(address, grpc.ssl_server_credentials([(key, cert)]))
+    else:
+        port = server.add_insecure_port(address)
     server.start()
     # A gRPC server stops when nobody holds it any more.
     return port, server
 
 
-def serve_http(port, seconds):
+def serve_http(port, seconds, pair):
     class Handler(http.server.BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
@@ -126,6 +134,10 @@ def serve_http(port, seconds):
             pass
 
     server = http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler)
+    if pair:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(*pair)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     return server.server_address[1], server
 
@@ -134,7 +146,7 @@ def main():
     protocol, port = sys.argv[1], int(sys.argv[2])
     seconds = float(sys.argv[3]) if len(sys.argv) > 3 else 0.0
     serve = {"grpc": serve_grpc, "http": serve_http}[protocol]
-    port, _server = serve(port, seconds)
+    port, _server = serve(port, seconds, sys.argv[4:6])
     say({"listening": port})
     sys.stdin.read()
     # Requests that are being kept waiting are not waited for.

@@ -14,15 +14,18 @@ pub(super) struct Peer {
     pub(super) program: Option<&'static str>,
     pub(super) prepare: Prepare,
     pub(super) headers: &'static str,
+    /// Makes what clients say in clear into what it takes: another process, which is not measured.
+    pub(super) front: Option<Prepare>,
 }
 
 pub(super) const ALL: &[Peer] = &[
-    Peer { name: "belay", program: None, prepare: belay, headers: "" },
-    Peer { name: "belay+filters", program: None, prepare: belay_with_filters, headers: TOKEN },
-    Peer { name: "nginx", program: Some("nginx"), prepare: nginx, headers: "" },
-    Peer { name: "haproxy", program: Some("haproxy"), prepare: haproxy, headers: "" },
-    Peer { name: "envoy", program: Some("envoy"), prepare: envoy, headers: "" },
-    Peer { name: "caddy", program: Some("caddy"), prepare: caddy, headers: "" },
+    Peer { name: "belay", program: None, prepare: belay, headers: "", front: None },
+    Peer { name: "belay+filters", program: None, prepare: belay_with_filters, headers: TOKEN, front: None },
+    Peer { name: "belay+tls", program: None, prepare: belay_with_tls, headers: "", front: Some(belay_to_tls) },
+    Peer { name: "nginx", program: Some("nginx"), prepare: nginx, headers: "", front: None },
+    Peer { name: "haproxy", program: Some("haproxy"), prepare: haproxy, headers: "", front: None },
+    Peer { name: "envoy", program: Some("envoy"), prepare: envoy, headers: "", front: None },
+    Peer { name: "caddy", program: Some("caddy"), prepare: caddy, headers: "", front: None },
 ];
 
 /// `{"sub":"bench","exp":…}`, signed by HS256 with [`SECRET`], good until the year 2100.
@@ -31,6 +34,39 @@ const SECRET: &str = "known to everybody who reads this bench";
 
 fn belay(program: &Path, folder: &Path, ends: Ends) -> Result<Command> {
     run_belay(program, folder, ends, "", "")
+}
+
+const CERTIFICATE: &str = "localhost.pem";
+const KEY: &str = "localhost.key";
+
+/// Its clients speak TLS 1.3.
+fn belay_with_tls(program: &Path, folder: &Path, ends: Ends) -> Result<Command> {
+    let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).map_err(std::io::Error::other)?;
+    fs::write(folder.join(CERTIFICATE), made.cert.pem())?;
+    fs::write(folder.join(KEY), made.signing_key.serialize_pem())?;
+    let tls = format!("    tls: {{ min_version: tls1.3, certificates: [{{ cert: {CERTIFICATE}, key: {KEY} }}] }}\n");
+    run_belay(program, folder, ends, &tls, "")
+}
+
+/// Speaks to it for clients that do not.
+fn belay_to_tls(program: &Path, folder: &Path, ends: Ends) -> Result<Command> {
+    let Ends { listen, backend, .. } = ends;
+    let roots = folder.join(CERTIFICATE);
+    let yaml = format!(
+        "\
+workers: {WORKERS}
+listeners:
+  - address: {listen}
+routes:
+  - backend: {{ url: 'wss://{backend}', tls: {{ roots: '{}', server_name: localhost }} }}
+",
+        roots.display()
+    );
+    let file = folder.join("front.yaml");
+    fs::write(&file, yaml)?;
+    let mut command = Command::new(program);
+    command.arg("run").arg(file).env("RUST_LOG", "error");
+    Ok(command)
 }
 
 /// Each looks at every message of the client, and the rate limit at those of the backend too. None ever has anything to

@@ -1,15 +1,15 @@
 //! `filters`.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use super::Convert;
+use super::tls::Scheme;
 use crate::config::path::Path;
 use crate::config::{nearest, shipped_filters, wire};
 use crate::dataplane::callout::{CalloutPolicy, Origin};
 use crate::dataplane::route::{FailurePolicy, FilterLimits, FilterSource, FilterSpec, Isolation};
 use crate::oci;
-use crate::tls::{ClientSettings, ClientTls};
+use crate::secret::Secrets;
 
 /// 32 bytes.
 const SHA256_DIGITS: usize = 64;
@@ -31,6 +31,8 @@ impl Convert<'_> {
         }
         let source = self.source(&filter, path);
         let sha256 = self.pin(filter.sha256.as_deref(), &path.key("sha256"));
+        let mut secrets = Secrets::default();
+        self.name_secrets_in(&filter.config, &mut secrets, &path.key("config"));
         let files = path.key("files");
         self.check_recycle(&filter.limits, &path.key("limits"));
         FilterSpec {
@@ -38,6 +40,7 @@ impl Convert<'_> {
             source,
             sha256,
             config: filter.config,
+            secrets,
             files: filter
                 .files
                 .into_iter()
@@ -64,18 +67,14 @@ impl Convert<'_> {
                 }
             }
         }
-        let tls = allow.iter().any(Origin::is_secure).then(|| ClientTls::load(ClientSettings::default()));
-        let tls = tls.and_then(|loaded| {
-            loaded
-                .inspect_err(|error| self.note(&path.key("allow"), format!("https cannot be had: {error}"), None))
-                .ok()
-        });
+        let scheme = if allow.iter().any(Origin::is_secure) { Scheme::Secure } else { Scheme::Plain("https") };
+        let tls = self.client_tls(callouts.tls, scheme, &path.key("tls"));
         CalloutPolicy {
             allow,
             timeout: callouts.timeout.0,
             body_bytes_max: callouts.body.0,
             in_flight_max: callouts.in_flight as usize,
-            tls: tls.map(Arc::new),
+            tls,
         }
     }
 

@@ -20,6 +20,7 @@ const PACKET_BYTES: usize = 13;
 pub(super) struct Door {
     pub(super) name: Option<Box<str>>,
     pub(super) framing: Framing,
+    pub(super) speaks_tls: bool,
     pub(super) path: Path,
 }
 
@@ -36,6 +37,8 @@ impl Convert<'_> {
             let limits = self.listener_limits(listener.limits, &path.key("limits"));
             let name: Option<Box<str>> = listener.name.map(Into::into);
             self.listener_name(name.as_deref(), &doors, &path.key("name"));
+            let speaks_tls = listener.tls.is_some();
+            let tls = self.listener_tls(listener.tls, listener.protocol, &path.key("tls"));
             let (protocol, framing) = match listener.protocol {
                 wire::ListenerProtocol::Http => {
                     if listener.framer.is_some() {
@@ -52,10 +55,10 @@ impl Convert<'_> {
                     (Protocol::Tcp, Framing::Raw(Arc::new(self.framer(listener.framer, &path))))
                 }
             };
-            doors.push(Door { name: name.clone(), framing, path: path.clone() });
+            doors.push(Door { name: name.clone(), framing, speaks_tls, path: path.clone() });
             if let Some(scalar::Address(address)) = listener.address {
                 self.unique_address(address, path.key("address"), addresses);
-                validated.push(Listener { name, protocol, address, tls: None, limits });
+                validated.push(Listener { name, protocol, address, tls, limits });
             }
         }
         (validated, doors)

@@ -1,10 +1,12 @@
 //! `clients` and `report`.
 
 use super::Convert;
+use super::tls::Scheme;
 use crate::clients;
 use crate::config::path::Path;
 use crate::config::wire;
 use crate::report::{Batching, Keep, Secret, Settings, Topics};
+use crate::secret::Reference;
 
 /// Less would be full of a handful of long names.
 const SPOOL_BYTES_MIN: usize = 1024 * 1024;
@@ -42,14 +44,16 @@ impl Convert<'_> {
             let message = format!("must not be shorter than 'from', which is {}", report.retry.from);
             self.note(&path.key("retry").key("to"), message, None);
         }
+        let endpoint = report.endpoint?.0;
+        let tls = self.client_tls(report.tls, Scheme::of_http(&endpoint), &path.key("tls"));
         let keep = match report.spool {
             Some(spool) => self.spool(spool, &path.key("spool"))?,
             None => Keep::Memory { events_max: report.queue as usize },
         };
         let told = |topic| report.events.contains(&topic);
         Some(Settings {
-            endpoint: report.endpoint?.0,
-            tls: None,
+            endpoint,
+            tls,
             secret: secret?,
             source: report.source.map(Into::into),
             topics: match (told(wire::Topic::Client), told(wire::Topic::Session)) {
@@ -65,7 +69,16 @@ impl Convert<'_> {
         })
     }
 
-    fn secret(&mut self, secret: wire::Secret, path: &Path) -> Option<Secret> {
+    fn secret(&mut self, secret: wire::SecretOrReference, path: &Path) -> Option<Secret> {
+        let secret = match secret {
+            wire::SecretOrReference::Secret(secret) => secret,
+            wire::SecretOrReference::Reference(reference) => {
+                return match reference.reference()? {
+                    Reference::File(file) => Some(Secret::File(self.readable(file, path))),
+                    Reference::Variable(name) => Some(Secret::Variable(name.into())),
+                };
+            }
+        };
         match (secret.file, secret.environment) {
             (Some(file), None) => Some(Secret::File(self.readable(&file, &path.key("file")))),
             (None, Some(name)) if !name.is_empty() && !name.contains('=') => Some(Secret::Variable(name.into())),

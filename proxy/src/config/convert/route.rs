@@ -11,7 +11,9 @@ use std::time::Duration;
 
 use super::Convert;
 use super::listener::Door;
+use super::tls::Scheme;
 use crate::config::path::Path;
+use crate::config::scalar::BackendScheme;
 use crate::config::{nearest, wire};
 use crate::dataplane::codec::Framing;
 use crate::dataplane::heartbeat::Protocol;
@@ -81,12 +83,18 @@ impl Convert<'_> {
             wire::BackendOrUrl::Url(url) => wire::Backend { url: Some(url), ..wire::Backend::default() },
         };
         let url = backend.url?;
+        let scheme = match url.scheme {
+            BackendScheme::Wss | BackendScheme::Tls => Scheme::Secure,
+            BackendScheme::Ws => Scheme::Plain("wss"),
+            BackendScheme::Tcp => Scheme::Plain("tls"),
+        };
+        let tls = self.client_tls(backend.tls, scheme, &path.key("backend").key("tls"));
         let backend = Backend {
             authority: url.authority,
             path_prefix: url.path_prefix,
             connect_timeout: backend.connect_timeout.0,
             stall_timeout: backend.stall_timeout.0,
-            tls: None,
+            tls,
             preface: match backend.proxy_protocol {
                 None => Preface::None,
                 Some(wire::ProxyProtocol::V2) => Preface::ProxyV2,
@@ -133,6 +141,7 @@ impl Convert<'_> {
         let query = matches.query.into_iter().map(|(name, value)| (name.into(), value.map(Into::into))).collect();
         Match {
             listener: matches.listener.map(Into::into),
+            server_name: matches.sni.map(|name| name.0),
             host: matches.host.map(|host| host.0),
             path,
             headers,
@@ -182,6 +191,9 @@ impl Convert<'_> {
 fn describe(condition: &Match) -> String {
     let host = condition.host.as_deref().unwrap_or_default();
     let listener = condition.listener.as_deref().unwrap_or_default();
+    if let (Some(name), PathMatch::Any, "") = (&condition.server_name, &condition.path, host) {
+        return if listener.is_empty() { name.to_string() } else { format!("{listener}/{name}") };
+    }
     let path = match &condition.path {
         PathMatch::Any if host.is_empty() && !listener.is_empty() => return listener.to_owned(),
         PathMatch::Any if host.is_empty() => "*".to_owned(),

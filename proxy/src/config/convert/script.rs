@@ -22,7 +22,7 @@ pub(in crate::config) fn script(
     folder: &FilePath,
     found: &mut Vec<Diagnostic>,
 ) -> Script {
-    Convert { tree, folder, found }.script(file)
+    Convert::new(tree, folder, found).script(file)
 }
 
 impl Convert<'_> {

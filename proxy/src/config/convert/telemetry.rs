@@ -3,8 +3,12 @@
 use http::{HeaderName, HeaderValue};
 
 use super::Convert;
+use super::secret::is_secret;
+use super::tls::Scheme;
+use crate::config::diagnostics::PLAIN_SECRET;
 use crate::config::path::Path;
 use crate::config::wire;
+use crate::secret::Secrets;
 use crate::telemetry::{Log, LogFilter, LogFormat, Otlp, Protocol, Sample, Settings};
 
 impl Convert<'_> {
@@ -34,21 +38,37 @@ impl Convert<'_> {
 
     fn otlp(&mut self, otlp: wire::Otlp, path: &Path) -> Otlp {
         let endpoint = otlp.endpoint.map(|url| url.0);
-        let headers = path.key("headers");
-        let headers = otlp.headers.iter().filter_map(|(name, value)| {
-            self.header(name, Some(value), &headers.key(name));
-            // What cannot be a header has just been noted.
-            Some((HeaderName::from_bytes(name.as_bytes()).ok()?, HeaderValue::from_str(value).ok()?))
-        });
+        let scheme = endpoint.as_deref().map_or(Scheme::Plain("https"), Scheme::of_http);
+        let tls = self.client_tls(otlp.tls, scheme, &path.key("tls"));
+        let headers_path = path.key("headers");
+        let mut headers = Vec::new();
+        for (name, value) in &otlp.headers {
+            headers.extend(self.otlp_header(name, value, &headers_path.key(name)));
+        }
         Otlp {
-            headers: headers.collect(),
+            headers,
             endpoint,
-            tls: None,
+            tls,
             protocol: otlp.protocol.map(|protocol| match protocol {
                 wire::Protocol::Grpc => Protocol::Grpc,
                 wire::Protocol::Http => Protocol::Http,
             }),
             timeout: otlp.timeout.map(|time| time.0),
         }
+    }
+
+    /// Nothing after a mistake.
+    fn otlp_header(&mut self, name: &str, value: &str, path: &Path) -> Option<(HeaderName, HeaderValue)> {
+        let mut secrets = Secrets::default();
+        self.name_secrets(value, &mut secrets, path);
+        if is_secret(name) && secrets == Secrets::default() && !self.was_noted(path) {
+            self.note(path, PLAIN_SECRET.to_owned(), Some("write ${file:PATH} or ${env:NAME} for it".to_owned()));
+        }
+        let value = secrets.fill(value);
+        self.header(name, Some(value.reveal()), path);
+        // What cannot be a header has just been noted.
+        let mut header = HeaderValue::from_str(value.reveal()).ok()?;
+        header.set_sensitive(true);
+        Some((HeaderName::from_bytes(name.as_bytes()).ok()?, header))
     }
 }

@@ -10,7 +10,7 @@ use crate::config::tree::Scalar;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(in crate::config) struct Address(pub(in crate::config) SocketAddr);
 
-/// `ws://host:port/base` or `tcp://host:port`.
+/// `ws://host:port/base` or `tcp://host:port`, or `wss` and `tls`.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(in crate::config) struct BackendUrl {
     pub(in crate::config) scheme: BackendScheme,
@@ -23,10 +23,14 @@ pub(in crate::config) struct BackendUrl {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(in crate::config) enum BackendScheme {
     Ws,
+    /// WebSocket over TLS.
+    Wss,
     Tcp,
+    /// TCP with TLS over it.
+    Tls,
 }
 
-/// `http://host:port/path`.
+/// `http://host:port/path`, or `https`.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(in crate::config) struct HttpUrl(pub(in crate::config) Box<str>);
 
@@ -42,11 +46,11 @@ text_scalar!(Address, "Address", "an IP address and a port", r"^.+:[0-9]+$", ["0
 text_scalar!(
     BackendUrl,
     "BackendUrl",
-    "a ws:// or tcp:// URL",
-    r"^(ws://[^/?#]+(/[^?#]*)?|tcp://[^/?#]+)$",
-    ["ws://127.0.0.1:9000"]
+    "a ws://, wss://, tcp:// or tls:// URL",
+    r"^(wss?://[^/?#]+(/[^?#]*)?|(tcp|tls)://[^/?#]+)$",
+    ["ws://127.0.0.1:9000", "wss://chat.example.com"]
 );
-text_scalar!(HttpUrl, "HttpUrl", "an http:// URL", r"^http://[^/?#]+", ["http://127.0.0.1:4317"]);
+text_scalar!(HttpUrl, "HttpUrl", "an http:// or https:// URL", r"^https?://[^/?#]+", ["http://127.0.0.1:4317"]);
 text_scalar!(Host, "Host", "a host's name", r"^(\*\.)?[^*/: ]+$", ["chat.example.com", "*.example.com"]);
 text_scalar!(RequestPath, "RequestPath", "a path", r"^/[^?#*]*$", ["/chat"]);
 
@@ -73,41 +77,42 @@ pub(super) fn port_alone(value: &Scalar) -> Option<Result<(), Mistake>> {
 }
 
 impl BackendUrl {
-    const PORT: u16 = 80;
-
     pub(in crate::config) fn read(text: &str) -> Result<Self, Mistake> {
         let expected = || format!("expected a URL such as ws://127.0.0.1:9000, found '{text}'");
         let Some((scheme, rest)) = text.split_once("://") else {
             return Err(Mistake::new(expected(), format!("write ws://{text}")));
         };
-        match scheme {
-            "ws" => {}
-            "tcp" => return Self::read_tcp(rest),
-            "wss" | "https" | "tls" | "tcps" => {
-                let help = "leave encryption to a mesh or a tunnel beside Belay, and name its address here";
-                return Err(Mistake::new("TLS to a backend is not supported yet", help));
-            }
-            "http" => {
-                let help = format!("write ws://{rest}; plain HTTP requests on this route go there too");
+        let (scheme, port) = match scheme {
+            "ws" => (BackendScheme::Ws, 80),
+            "wss" => (BackendScheme::Wss, 443),
+            "tcp" => return Self::read_tcp(BackendScheme::Tcp, rest),
+            "tls" => return Self::read_tcp(BackendScheme::Tls, rest),
+            "http" | "https" => {
+                let ws = scheme.replace("http", "ws");
+                let help = format!("write {ws}://{rest}; plain HTTP requests on this route go there too");
                 return Err(Mistake::new(expected(), help));
             }
-            _ => return Err(Mistake::new(expected(), "the scheme is ws, or tcp behind a raw TCP listener")),
-        }
+            "tcps" | "ssl" => return Err(Mistake::new(expected(), format!("write tls://{rest}"))),
+            _ => {
+                let help = "the scheme is ws or wss, or tcp or tls behind a raw TCP listener";
+                return Err(Mistake::new(expected(), help));
+            }
+        };
         if let Some(at) = rest.find(['?', '#']) {
             let help = format!("remove '{}': the client's own query is passed on", &rest[at..]);
             return Err(Mistake::new("a backend has no query and no fragment", help));
         }
         let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-        let authority = authority_with_port(authority, Self::PORT).map_err(|help| Mistake::new(expected(), help))?;
+        let authority = authority_with_port(authority, port).map_err(|help| Mistake::new(expected(), help))?;
         if path.parse::<http::uri::PathAndQuery>().is_err() && !path.is_empty() {
             return Err(Mistake::new(expected(), "the path has a character that must be percent-encoded"));
         }
         let path_prefix = path.trim_end_matches('/').into();
-        Ok(Self { scheme: BackendScheme::Ws, authority: authority.into(), path_prefix })
+        Ok(Self { scheme, authority: authority.into(), path_prefix })
     }
 
-    fn read_tcp(authority: &str) -> Result<Self, Mistake> {
-        let expected = || format!("expected a URL such as tcp://127.0.0.1:7001, found 'tcp://{authority}'");
+    fn read_tcp(scheme: BackendScheme, authority: &str) -> Result<Self, Mistake> {
+        let expected = || format!("expected a URL such as {scheme}://127.0.0.1:7001, found '{scheme}://{authority}'");
         if authority.contains(['/', '?', '#']) {
             return Err(Mistake::new(expected(), "write the host and the port alone: raw TCP has no paths"));
         }
@@ -116,7 +121,7 @@ impl BackendUrl {
             return Err(Mistake::new(expected(), "add the port: there is no usual one"));
         }
         let authority = authority_with_port(authority, 0).map_err(|help| Mistake::new(expected(), help))?;
-        Ok(Self { scheme: BackendScheme::Tcp, authority: authority.into(), path_prefix: "".into() })
+        Ok(Self { scheme, authority: authority.into(), path_prefix: "".into() })
     }
 }
 
@@ -143,12 +148,8 @@ impl HttpUrl {
             return Err(Mistake::new(expected(), format!("write http://{text}")));
         };
         match scheme {
-            "http" => {}
-            "https" => {
-                let help = "use http to what runs in the pod or on the node";
-                return Err(Mistake::new("https is not supported", help));
-            }
-            _ => return Err(Mistake::new(expected(), "the scheme is http")),
+            "http" | "https" => {}
+            _ => return Err(Mistake::new(expected(), "the scheme is http or https")),
         }
         let uri: http::Uri = text.parse().map_err(|_| Mistake::new(expected(), "is a character in it not allowed?"))?;
         match uri.host() {
@@ -217,7 +218,9 @@ display!(Address, address => "{}", address.0);
 display!(BackendUrl, url => "{}://{}{}", url.scheme, url.authority, url.path_prefix);
 display!(BackendScheme, scheme => "{}", match scheme {
     BackendScheme::Ws => "ws",
+    BackendScheme::Wss => "wss",
     BackendScheme::Tcp => "tcp",
+    BackendScheme::Tls => "tls",
 });
 display!(HttpUrl, url => "{}", url.0);
 display!(Host, host => "{}", host.0);

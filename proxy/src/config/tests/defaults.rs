@@ -40,7 +40,7 @@ fn say(value: &mut Json, schema: &Json, count: &mut usize) {
         if let Some(default) = property.get("default") {
             entries.insert(name.clone(), default.clone());
             *count += 1;
-        } else if !["admin", "framer"].contains(&name.as_str()) && shape(property).get("properties").is_some() {
+        } else if !["admin", "framer", "tls"].contains(&name.as_str()) && shape(property).get("properties").is_some() {
             let entry = entries.entry(name.clone()).or_insert_with(|| Json::Object(Default::default()));
             say(entry, property, count);
         } else if let Some(entry) = entries.get_mut(name) {

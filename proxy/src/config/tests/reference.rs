@@ -25,7 +25,7 @@ fn the_documentation_has_every_option_as_the_schema_has_it() {
 
 #[test]
 fn the_documentation_s_examples_have_no_mistakes() {
-    let pages = ["configuration.md", "connection-state.md", "heartbeats.md", "tcp.md"];
+    let pages = ["configuration.md", "connection-state.md", "heartbeats.md", "tcp.md", "tls.md"];
     let text: String = pages.map(|page| super::read(&docs().join(page))).concat();
     let examples: Vec<&str> =
         text.split("```yaml\n").skip(1).map(|rest| rest.split("```").next().unwrap_or_default()).collect();

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::count;
+use super::{ClientTls, count};
 use crate::config::scalar::{Size, Time};
 use crate::dataplane::callout::CalloutPolicy;
 use crate::dataplane::route as validated;
@@ -26,7 +26,8 @@ pub(in crate::config) struct Filter {
     ///
     /// Set it where somebody else could write to the file.
     pub(in crate::config) sha256: Option<String>,
-    /// What the filter itself is told; see the filter's own page.
+    /// What the filter itself is told; see the filter's own page. Texts in it may name secrets, by `${file:PATH}` or
+    /// `${env:NAME}`.
     pub(in crate::config) config: serde_json::Value,
     /// Files that the filter may read, by the name it knows them under, relative to this file.
     pub(in crate::config) files: BTreeMap<String, String>,
@@ -51,6 +52,8 @@ pub(in crate::config) struct Filter {
 pub(in crate::config) struct Callouts {
     /// Origins that it may ask: scheme, host and port, as in `https://auth.internal:8443`. None: it may ask nothing.
     pub(in crate::config) allow: Vec<String>,
+    /// How origins of `https` are trusted.
+    pub(in crate::config) tls: Option<ClientTls>,
     /// The longest from the dial to the end of an answer. The filter may ask for less.
     ///
     /// Lower it if clients should rather be refused than wait.
@@ -69,6 +72,7 @@ impl Default for Callouts {
         let policy = CalloutPolicy::default();
         Self {
             allow: Vec::new(),
+            tls: None,
             timeout: Time(policy.timeout),
             body: Size(policy.body_bytes_max),
             in_flight: count(policy.in_flight_max),

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::count;
+use super::{ListenerTls, count};
 use crate::config::scalar::{Address, Delimiter, Size, Time};
 use crate::dataplane::route as validated;
 
@@ -21,6 +21,8 @@ pub(in crate::config) struct Listener {
     /// How messages are found in the stream of a raw TCP connection, in both directions, see [raw TCP](tcp.md). It must be
     /// given for `protocol: tcp`.
     pub(in crate::config) framer: Option<Framer>,
+    /// Its clients speak TLS. Without it, none.
+    pub(in crate::config) tls: Option<ListenerTls>,
     /// What clients of this listener may do.
     pub(in crate::config) limits: ListenerLimits,
 }
@@ -138,8 +140,8 @@ pub(in crate::config) enum Counts {
 #[derive(Deserialize, Serialize, JsonSchema, Debug)]
 #[serde(default, deny_unknown_fields)]
 pub(in crate::config) struct ListenerLimits {
-    /// The longest from a connection's first byte to the end of its request's head. Slower clients are closed. Raw TCP
-    /// connections have no request, and no use for this and the limits of headers.
+    /// The longest from a connection's first byte to the end of its request's head, and before that as long again for the
+    /// handshake of TLS. Slower clients are closed. Raw TCP connections have no request, and no use for the limits of headers.
     ///
     /// Raise it for clients on very poor networks.
     pub(in crate::config) handshake_timeout: Time,

@@ -3,8 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::count;
-use crate::config::scalar::{HttpUrl, Size, Time, TimeOrZero};
+use super::{ClientTls, count};
+use crate::config::scalar::{HttpUrl, SecretReference, Size, Time, TimeOrZero};
 use crate::{clients, report};
 
 /// How clients are told apart and followed.
@@ -35,9 +35,11 @@ pub(in crate::config) struct Clients {
 pub(in crate::config) struct Report {
     /// Where batches are sent with POST.
     pub(in crate::config) endpoint: Option<HttpUrl>,
+    /// How an `https://` endpoint is trusted.
+    pub(in crate::config) tls: Option<ClientTls>,
     /// Signs each batch, so that the endpoint can tell that it is ours: `whsec_` and 24 to 64 bytes in base64, or up to
     /// four of them parted by white space while receivers move from one to the next.
-    pub(in crate::config) secret: Option<Secret>,
+    pub(in crate::config) secret: Option<SecretOrReference>,
     /// Which changes are told.
     #[schemars(length(min = 1))]
     pub(in crate::config) events: Vec<Topic>,
@@ -59,6 +61,16 @@ pub(in crate::config) struct Report {
     ///
     /// Set it where a disconnect must not be missed.
     pub(in crate::config) spool: Option<Spool>,
+}
+
+/// Where the secret is, which is never this file: in one word, or described.
+#[derive(Deserialize, Serialize, JsonSchema, Debug)]
+#[serde(untagged)]
+pub(in crate::config) enum SecretOrReference {
+    /// In one word.
+    Reference(SecretReference),
+    /// Described.
+    Secret(Secret),
 }
 
 /// Where the secret is: a file or an environment variable, never this file.
@@ -132,6 +144,7 @@ impl Default for Report {
     fn default() -> Self {
         Self {
             endpoint: None,
+            tls: None,
             secret: None,
             events: vec![Topic::Client],
             source: None,

@@ -15,6 +15,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::ClientTls;
 use crate::config::scalar::{BackendUrl, Host, RequestPath, Size, Time};
 use crate::dataplane::route as validated;
 
@@ -46,8 +47,11 @@ pub(in crate::config) struct Route {
 #[derive(Deserialize, Serialize, JsonSchema, Default, Debug)]
 #[serde(default, deny_unknown_fields)]
 pub(in crate::config) struct Match {
-    /// The `name` of the listener that the client came to. For a raw TCP listener this is all that there is to match.
+    /// The `name` of the listener that the client came to. For a raw TCP listener this, and `sni`, is all that there is
+    /// to match.
     pub(in crate::config) listener: Option<String>,
+    /// The name that the client asked for in its TLS handshake (SNI), as `host` is written.
+    pub(in crate::config) sni: Option<Host>,
     /// The Host header's name, in any case and with any port. A leading `*.` stands for one or more labels.
     pub(in crate::config) host: Option<Host>,
     /// The path, exactly. Not together with `path_prefix`.
@@ -75,9 +79,12 @@ pub(in crate::config) enum BackendOrUrl {
 #[serde(default, deny_unknown_fields)]
 #[schemars(extend("required" = ["url"]))]
 pub(in crate::config) struct Backend {
-    /// `ws://`, the host or address, the port unless it is 80, and a path to put before the client's. For clients of a raw
-    /// TCP listener: `tcp://`, the host or address, and the port. Names are resolved at each connection.
+    /// `ws://`, the host or address, the port unless it is 80, and a path to put before the client's; with TLS `wss://`, the
+    /// port unless it is 443. For clients of a raw TCP listener: `tcp://`, or with TLS `tls://`, the host or address, and the
+    /// port. Names are resolved at each connection.
     pub(in crate::config) url: Option<BackendUrl>,
+    /// How a `wss://` or `tls://` backend is trusted.
+    pub(in crate::config) tls: Option<ClientTls>,
     /// The longest for connecting and the answer to the handshake together.
     ///
     /// Raise it for backends that look much up before they let a client in.
@@ -130,6 +137,7 @@ impl Default for Backend {
     fn default() -> Self {
         Self {
             url: None,
+            tls: None,
             connect_timeout: Time(validated::Backend::CONNECT_TIMEOUT),
             stall_timeout: Time(validated::Backend::STALL_TIMEOUT),
             proxy_protocol: None,

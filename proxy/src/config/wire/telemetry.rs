@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::ClientTls;
 use crate::config::scalar::{HttpUrl, Time};
 use crate::telemetry;
 
@@ -34,9 +35,12 @@ pub(in crate::config) struct Telemetry {
 pub(in crate::config) struct Otlp {
     /// Its URL. For `http` the path /v1/traces is added if there is none.
     pub(in crate::config) endpoint: Option<HttpUrl>,
+    /// How an `https://` endpoint is trusted.
+    pub(in crate::config) tls: Option<ClientTls>,
     /// How to speak to it. Without it, what the environment says, or `grpc`.
     pub(in crate::config) protocol: Option<Protocol>,
-    /// Headers of each request, for collectors that ask who sends.
+    /// Headers of each request, for collectors that ask who sends. A secret is named, by `${file:PATH}` or `${env:NAME}`:
+    /// `authorization: Bearer ${file:token}`.
     pub(in crate::config) headers: BTreeMap<String, String>,
     /// The longest for one export. Without it, what the environment says, or 10s.
     pub(in crate::config) timeout: Option<Time>,

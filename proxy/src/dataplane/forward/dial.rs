@@ -10,8 +10,9 @@ use http::Uri;
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::client::legacy::connect::{Connected, Connection};
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
 use tower_service::Service;
+
+use crate::tls::{self, Dialling, Stream};
 
 /// Whether a connection has carried an answer.
 #[derive(Clone, Debug, Default)]
@@ -27,37 +28,29 @@ impl Uses {
     }
 }
 
-/// Dials the authority of a URI; names are resolved each time.
+/// Connections that know whether they were used.
 #[derive(Clone, Debug)]
-pub(super) struct Dialer;
+pub(super) struct Dialer(pub(super) tls::Dialer);
 
 impl Service<Uri> for Dialer {
     type Response = Dialled;
     type Error = io::Error;
-    type Future = Pin<Box<dyn Future<Output = io::Result<Dialled>> + Send>>;
+    type Future = Dialling<Dialled>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         Poll::Ready(Ok(()))
     }
 
     fn call(&mut self, uri: Uri) -> Self::Future {
-        Box::pin(async move {
-            let authority = uri.authority().ok_or(io::ErrorKind::InvalidInput)?;
-            let stream = match authority.port() {
-                Some(_) => TcpStream::connect(authority.as_str()).await?,
-                None => TcpStream::connect((authority.host().trim_matches(['[', ']']), 80)).await?,
-            };
-            // Events of a stream are small and each is for somebody who waits.
-            stream.set_nodelay(true)?;
-            Ok(Dialled { stream: TokioIo::new(stream), uses: Uses::default() })
-        })
+        let dial = self.0.clone().dial(uri);
+        Box::pin(async move { Ok(Dialled { stream: TokioIo::new(dial.await?), uses: Uses::default() }) })
     }
 }
 
 /// A connection to a backend.
 #[derive(Debug)]
 pub(super) struct Dialled {
-    stream: TokioIo<TcpStream>,
+    stream: TokioIo<Stream>,
     uses: Uses,
 }
 

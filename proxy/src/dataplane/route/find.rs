@@ -12,34 +12,26 @@ use super::{Match, PathMatch, Route, Routes};
 mod tests;
 
 impl Routes {
-    /// The route that a request takes; nothing if none matches. `listener` is the name of the one it came to; `host` is the
-    /// Host header, port and all; `path` and `query` are as the client sent them.
+    /// The route that a request takes; nothing if none matches. `path` and `query` are as the client sent them.
     ///
     /// Of the routes that match, the one is taken that says most about the request: first by whether it names the
-    /// listener, then by its host (an exact one, then the longest wildcard, then none), then by its path (an exact one, then the longest prefix, then any), then by how
+    /// listener, then by the name in its TLS handshake, then by its host (an exact one, then the longest wildcard, then none), then by its path (an exact one, then the longest prefix, then any), then by how
     /// many headers and query parameters it asks for. Of routes that say as much, the first in the YAML.
     ///
     /// Paths are compared as sent: nothing is decoded, merged or resolved, so what a route was chosen by is what its
     /// backend gets. A backend that takes `/%61dmin` or `//admin` for `/admin` does so behind the routes' back; what must
     /// be guarded there is guarded on every route to it. A path that [has dot segments](has_dot_segments) takes no route.
-    pub fn find(
-        &self,
-        listener: Option<&str>,
-        host: Option<&str>,
-        path: &str,
-        query: Option<&str>,
-        headers: &HeaderMap,
-    ) -> Option<&Arc<Route>> {
+    pub fn find(&self, came: Came<'_>, path: &str, query: Option<&str>, headers: &HeaderMap) -> Option<&Arc<Route>> {
         if has_dot_segments(path) {
             return None;
         }
-        let host = host.map(host_name);
+        let came = Came { host: came.host.map(host_name), ..came };
         let mut best: Option<(Rank, &Arc<Route>)> = None;
         for route in &self.0 {
-            if route.matches.listener.is_some() && route.matches.listener.as_deref() != listener {
+            if route.matches.listener.is_some() && route.matches.listener.as_deref() != came.listener {
                 continue;
             }
-            let Some(rank) = route.matches.rank(host, path, query, headers) else { continue };
+            let Some(rank) = route.matches.rank(came, path, query, headers) else { continue };
             if best.as_ref().is_none_or(|(least, _)| rank > *least) {
                 best = Some((rank, route));
             }
@@ -47,10 +39,26 @@ impl Routes {
         best.map(|(_, route)| route)
     }
 
-    /// The route of a raw TCP listener's connections: there is one that names it.
-    pub fn of_listener(&self, listener: &str) -> Option<&Arc<Route>> {
-        self.0.iter().find(|route| route.matches.listener.as_deref() == Some(listener))
+    /// The route of a raw TCP listener's connection: of those that name the listener, the one for the name in the client's
+    /// TLS handshake, by the rules of hosts.
+    pub fn of_listener(&self, listener: &str, server_name: Option<&str>) -> Option<&Arc<Route>> {
+        let named = self.0.iter().filter(|route| route.matches.listener.as_deref() == Some(listener));
+        let ranked =
+            named.filter_map(|route| Some((host_rank(route.matches.server_name.as_deref(), server_name)?, route)));
+        // Of equals the first, where `max_by` would take the last.
+        ranked.rev().max_by(|(one, _), (other, _)| one.cmp(other)).map(|(_, route)| route)
     }
+}
+
+/// How a request came to us.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Came<'a> {
+    /// The name of the listener it came to.
+    pub listener: Option<&'a str>,
+    /// The name in its client's TLS handshake.
+    pub server_name: Option<&'a str>,
+    /// The Host header, port and all.
+    pub host: Option<&'a str>,
 }
 
 /// Whether a backend that resolves a path could end up elsewhere than the path's beginning says: `/chat/../admin` begins
@@ -82,6 +90,7 @@ pub fn has_dot_segments(path: &str) -> bool {
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct Rank {
     names_listener: bool,
+    server_name: HostRank,
     host: HostRank,
     path: PathRank,
     conditions: usize,
@@ -103,10 +112,11 @@ enum PathRank {
 
 impl Match {
     /// Nothing if it does not match.
-    fn rank(&self, host: Option<&str>, path: &str, query: Option<&str>, headers: &HeaderMap) -> Option<Rank> {
+    fn rank(&self, came: Came<'_>, path: &str, query: Option<&str>, headers: &HeaderMap) -> Option<Rank> {
         let rank = Rank {
             names_listener: self.listener.is_some(),
-            host: host_rank(self.host.as_deref(), host)?,
+            server_name: host_rank(self.server_name.as_deref(), came.server_name)?,
+            host: host_rank(self.host.as_deref(), came.host)?,
             path: self.path.rank(path)?,
             conditions: self.headers.len() + self.query.len(),
         };

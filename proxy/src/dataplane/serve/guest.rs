@@ -7,7 +7,7 @@ use std::time::Duration;
 use http::header::SEC_WEBSOCKET_PROTOCOL;
 use tracing::debug;
 
-use crate::dataplane::chain::{Entry, Facts, Handle, Refusal, Subject, UpstreamEvent};
+use crate::dataplane::chain::{ATTRIBUTE_VALUE_BYTES_MAX, Entry, Facts, Handle, Refusal, Subject, UpstreamEvent};
 use crate::dataplane::handshake::Handshake;
 use crate::dataplane::message::CloseReason;
 use crate::dataplane::session::Session;
@@ -15,6 +15,7 @@ use crate::dataplane::state::{EndReason, Ended, SessionState, StateChange};
 use crate::dataplane::upstream::{Attempt, Connection, DialError, Dialled, Reached};
 use crate::dataplane::worker::{RouteState, Worker};
 use crate::time::Instant;
+use crate::tls::Peer;
 
 /// A client that asks to be let in. The filters are told when it is not let in after all.
 pub(super) struct Guest {
@@ -64,9 +65,10 @@ impl Guest {
         worker: &Rc<Worker>,
         route: &Rc<RouteState>,
         handshake: Handshake,
+        tls: &Peer,
         door: Option<SocketAddr>,
     ) -> Self {
-        let papers = Papers { handshake, facts: Facts::default(), handles: route.chain.handles() };
+        let papers = Papers { handshake, facts: introduce(tls), handles: route.chain.handles() };
         Self { worker: Rc::clone(worker), route: Rc::clone(route), door, papers: Some(papers), visible: Visible::No }
     }
 
@@ -130,6 +132,7 @@ impl Guest {
                 }
                 Err(error) => error,
             };
+            error.complain(&self.worker.tls_complaints);
             if let DialError::Refused(_) = error {
                 counters.handshakes_refused_upstream.add(1);
                 self.visible = Visible::Connecting { dials: number, otherwise: EndReason::BackendRefused };
@@ -172,6 +175,15 @@ impl Drop for Guest {
             self.route.chain.on_close(&mut papers.subject(&self.route), &reason);
         }
     }
+}
+
+/// What is known of a client before a filter has seen it.
+fn introduce(tls: &Peer) -> Facts {
+    let mut facts = Facts::default();
+    for (name, value) in tls.attributes().filter(|(_, value)| value.len() <= ATTRIBUTE_VALUE_BYTES_MAX) {
+        facts.inner_mut().attributes.push((name.into(), value.into()));
+    }
+    facts
 }
 
 /// Later upstreams are offered what this one picked, and nothing else: the client has been told, and cannot be told anew.

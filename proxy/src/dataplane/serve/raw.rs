@@ -2,7 +2,6 @@
 //! backend is there: what happens then is the driver's.
 
 use std::io;
-use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -11,29 +10,25 @@ use socket2::{SockRef, TcpKeepalive};
 use tokio::net::TcpStream;
 use tracing::debug;
 
+use super::Entrance;
 use super::guest::Guest;
 use crate::dataplane::driver::{Driver, Early};
 use crate::dataplane::handshake::Handshake;
-use crate::dataplane::listener::ConnectionSlot;
 use crate::dataplane::route::Route;
 use crate::dataplane::trace::HandshakeSpan;
 use crate::dataplane::worker::{RouteState, Worker};
 use crate::id::SessionId;
 use crate::time::Instant;
+use crate::tls::Stream;
 
 /// The kernel's own count of keepalives without an answer after which a connection is dead (tcp(7), `tcp_keepalive_probes`).
 const KEEPALIVES: u32 = 9;
 
 /// Lets a client in, if the filters and the backend do. One that is not let in is closed without a word, as there is none
 /// that every protocol knows.
-pub async fn connection(
-    worker: Rc<Worker>,
-    route: Rc<RouteState>,
-    stream: TcpStream,
-    peer: SocketAddr,
-    slot: ConnectionSlot,
-) {
-    if let Err(error) = prepare(&stream, &route.route) {
+pub async fn connection(worker: Rc<Worker>, route: Rc<RouteState>, stream: Stream, entrance: Entrance) {
+    let Entrance { peer, tls, slot } = entrance;
+    if let Err(error) = prepare(stream.tcp(), &route.route) {
         return debug!(%peer, %error, "the connection broke before its session");
     }
     let span = HandshakeSpan::of_connection(peer);
@@ -41,7 +36,7 @@ pub async fn connection(
     let mut handshake = Handshake::new(SessionId::random(), peer, "/", std::iter::empty());
     span.session(handshake.session);
     handshake.trace = span.context();
-    let mut guest = Guest::new(&worker, &route, handshake, stream.local_addr().ok());
+    let mut guest = Guest::new(&worker, &route, handshake, &tls, stream.tcp().local_addr().ok());
     if guest.ask_filters().await.is_err() {
         span.refused();
         span.turned_away("refused");

@@ -27,6 +27,7 @@ pub(super) async fn dial(backend: &Backend, preface: &[u8]) -> Result<Dialled, D
     let unreachable = |cause| DialError::unreachable(backend, cause);
     watch(&stream, backend.stall_timeout).map_err(unreachable)?;
     stream.write_all(preface).await.map_err(unreachable)?;
+    let stream = super::secure(backend, stream).await?;
     Ok(Dialled { stream, early: Bytes::new(), answer: None })
 }
 
@@ -90,7 +91,7 @@ mod tests {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let backend = Backend::at(listener.local_addr().unwrap().to_string());
         let dialled = dial(&backend, b"").await.unwrap();
-        let socket = SockRef::from(&dialled.stream);
+        let socket = SockRef::from(dialled.stream.tcp());
         assert!(socket.keepalive().unwrap());
         assert_eq!(socket.tcp_keepalive_time().unwrap(), backend.stall_timeout);
         assert_eq!(socket.tcp_user_timeout().unwrap(), Some(backend.stall_timeout));

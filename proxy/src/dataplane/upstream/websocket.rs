@@ -13,11 +13,11 @@ use http::{Method, Request, Response, StatusCode};
 use http_body_util::Empty;
 use hyper_util::rt::TokioIo;
 use sha1::{Digest, Sha1};
-use tokio::net::TcpStream;
 
 use super::{Attempt, Connection, DialError, Dialled};
 use crate::dataplane::chain::Facts;
 use crate::dataplane::route::Backend;
+use crate::tls::Stream;
 
 /// The backend is told the session's stable name.
 const BELAY_SESSION: HeaderName = HeaderName::from_static("belay-session");
@@ -84,7 +84,7 @@ pub(super) async fn dial(backend: &Backend, request: Request<Empty<Bytes>>) -> R
     let expected = request.headers().get(SEC_WEBSOCKET_KEY).map(|key| accept_for(key.as_bytes()));
     let offered = request.headers().get(SEC_WEBSOCKET_PROTOCOL).cloned();
 
-    let stream = super::connect(backend).await?;
+    let stream = super::secure(backend, super::connect(backend).await?).await?;
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(broken)?;
     // The connection has a task of its own: a refusal's body is still read from it when this function is done.
     tokio::task::spawn_local(connection.with_upgrades());
@@ -94,7 +94,7 @@ pub(super) async fn dial(backend: &Backend, request: Request<Empty<Bytes>>) -> R
     }
     check_answer(response.headers(), expected.as_deref(), offered.as_ref()).map_err(DialError::NotWebSocket)?;
     let upgraded = hyper::upgrade::on(&mut response).await.map_err(broken)?;
-    let parts = upgraded.downcast::<TokioIo<TcpStream>>().map_err(|_| DialError::NotWebSocket("no connection"))?;
+    let parts = upgraded.downcast::<TokioIo<Stream>>().map_err(|_| DialError::NotWebSocket("no connection"))?;
     let (head, _) = response.into_parts();
     Ok(Dialled {
         stream: parts.io.into_inner(),

@@ -4,6 +4,7 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response};
@@ -16,6 +17,7 @@ use opentelemetry_sdk::trace::{SpanData, SpanExporter as _};
 
 use crate::telemetry::environment::Collector;
 use crate::telemetry::{Protocol, StartError};
+use crate::tls::Dialer;
 
 /// A collector's client, of whichever protocol.
 pub(super) struct Client(SpanExporter);
@@ -51,16 +53,21 @@ fn grpc(collector: &Collector) -> Result<SpanExporter, ExporterBuildError> {
         *request.metadata_mut() = tonic::metadata::MetadataMap::from_headers(merged);
         Ok(request)
     };
-    SpanExporter::builder()
-        .with_tonic()
-        .with_endpoint(&collector.endpoint)
-        .with_timeout(collector.timeout)
-        .with_interceptor(with_headers)
-        .build()
+    let builder = SpanExporter::builder().with_tonic().with_endpoint(&collector.endpoint);
+    let builder = match &collector.tls {
+        None => builder,
+        Some(tls) => {
+            let bad = |error: tonic::transport::Error| ExporterBuildError::InternalFailure(error.to_string());
+            let endpoint = tonic::transport::Endpoint::from_shared(collector.endpoint.clone()).map_err(bad)?;
+            let dialer = Dialer::http2(Some(Arc::clone(tls)));
+            builder.with_channel(endpoint.timeout(collector.timeout).connect_with_connector_lazy(dialer))
+        }
+    };
+    builder.with_timeout(collector.timeout).with_interceptor(with_headers).build()
 }
 
 fn http(collector: &Collector) -> Result<SpanExporter, ExporterBuildError> {
-    let hyper = HyperClient::with_default_connector(collector.timeout, None);
+    let hyper = HyperClient::new(Dialer::new(collector.tls.clone()), collector.timeout, None);
     SpanExporter::builder()
         .with_http()
         .with_protocol(opentelemetry_otlp::Protocol::HttpBinary)
@@ -71,7 +78,7 @@ fn http(collector: &Collector) -> Result<SpanExporter, ExporterBuildError> {
 }
 
 struct WithHeaders {
-    hyper: HyperClient,
+    hyper: HyperClient<Dialer>,
     headers: HeaderMap,
 }
 

@@ -74,6 +74,7 @@ impl<'t> Stage<'t> {
         theatre.scripted.begin(setup);
         let files = Files::new(&setup.files).map_err(|error| format!("its files cannot be written: {error}"))?;
         let spec = FilterSpec {
+            secrets: Default::default(),
             name: theatre.name.clone(),
             source: FilterSource::Shipped(theatre.name.clone()),
             sha256: None,

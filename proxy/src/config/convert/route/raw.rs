@@ -46,6 +46,7 @@ impl Convert<'_> {
                 }
             },
         };
+        self.sni_is_there(route, doors, &path.key("match").key("sni"));
         self.backend_fits(route, &framing, &path.key("backend"));
         if let Framing::Raw(framer) = &framing {
             self.only_the_listener_is_matched(&route.matches, &path.key("match"));
@@ -63,6 +64,19 @@ impl Convert<'_> {
         framing
     }
 
+    /// The name in a TLS handshake can be matched where there is one.
+    fn sni_is_there(&mut self, route: &wire::Route, doors: &[Door], path: &Path) {
+        let listener = route.matches.listener.as_deref();
+        let mut doors = doors.iter().filter(|door| listener.is_none() || door.name.as_deref() == listener);
+        if route.matches.sni.is_some()
+            && !doors.any(|door| door.speaks_tls)
+            && !self.was_noted(&Path::default().key("listeners"))
+        {
+            let help = "give the listener 'tls', or match the Host header by 'host'".to_owned();
+            self.note_key(path, "'sni' has no meaning without TLS".to_owned(), Some(help));
+        }
+    }
+
     fn backend_fits(&mut self, route: &wire::Route, framing: &Framing, path: &Path) {
         let (url, preface, path) = match &route.backend {
             None => return,
@@ -72,13 +86,18 @@ impl Convert<'_> {
             }
         };
         match (url.map(|url| (url.scheme, &url.authority)), framing) {
-            (Some((BackendScheme::Tcp, authority)), Framing::WebSocket) => {
-                let help = format!("name such a listener in match.listener, or write ws://{authority}");
-                self.note(&path, "a tcp:// backend is for the clients of a raw TCP listener".to_owned(), Some(help));
+            (Some((scheme @ (BackendScheme::Tcp | BackendScheme::Tls), authority)), Framing::WebSocket) => {
+                let http = if scheme == BackendScheme::Tcp { BackendScheme::Ws } else { BackendScheme::Wss };
+                let help = format!("name such a listener in match.listener, or write {http}://{authority}");
+                self.note(&path, format!("a {scheme}:// backend is for the clients of a raw TCP listener"), Some(help));
             }
-            (Some((BackendScheme::Ws, authority)), Framing::Raw(_)) => {
-                let help = format!("write tcp://{authority}");
-                self.note(&path, "clients of a raw TCP listener have a tcp:// backend".to_owned(), Some(help));
+            (Some((scheme @ (BackendScheme::Ws | BackendScheme::Wss), authority)), Framing::Raw(_)) => {
+                let raw = if scheme == BackendScheme::Ws { BackendScheme::Tcp } else { BackendScheme::Tls };
+                self.note(
+                    &path,
+                    format!("clients of a raw TCP listener have a {raw}:// backend"),
+                    Some(format!("write {raw}://{authority}")),
+                );
             }
             _ => {}
         }
@@ -97,7 +116,7 @@ impl Convert<'_> {
             ("query", !matches.query.is_empty()),
         ];
         for (name, _) in given.iter().filter(|(_, is_given)| *is_given) {
-            let help = "connections of a raw TCP listener have no request: one route takes all of them".to_owned();
+            let help = "connections of a raw TCP listener have no request: one route takes all of them, or with TLS those of its 'sni'".to_owned();
             self.note_key(&path.key(name), format!("'{name}' has no meaning here"), Some(help));
         }
     }

@@ -52,7 +52,7 @@ fn taken<'a>(routes: &'a Routes, host: &str, target: &str, headers: &[(&'static 
         headers.iter().map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value))).collect();
     let (path, query) = target.split_once('?').map_or((target, None), |(path, query)| (path, Some(query)));
     routes
-        .find(None, Some(host).filter(|host| !host.is_empty()), path, query, &headers)
+        .find(Came { host: Some(host).filter(|host| !host.is_empty()), ..Came::default() }, path, query, &headers)
         .map_or("-", |route| &*route.name)
 }
 
@@ -155,7 +155,7 @@ fn headers_match_by_presence_or_by_any_of_their_values() {
     let mut twice = HeaderMap::new();
     twice.append("x-tenant", HeaderValue::from_static("red"));
     twice.append("x-tenant", HeaderValue::from_static("blue"));
-    assert!(routes.find(None, None, "/", None, &twice).is_some());
+    assert!(routes.find(Came::default(), "/", None, &twice).is_some());
 }
 
 #[test]
@@ -224,8 +224,11 @@ fn a_route_that_names_the_listener_goes_first_and_is_for_no_other() {
         ("inner", inner(PathMatch::Any)),
         ("inner chat", inner(PathMatch::Prefix("/chat".into()))),
     ]);
-    let taken =
-        |listener, path| routes.find(listener, None, path, None, &HeaderMap::new()).map_or("-", |route| &*route.name);
+    let taken = |listener, path| {
+        routes
+            .find(Came { listener, ..Came::default() }, path, None, &HeaderMap::new())
+            .map_or("-", |route| &*route.name)
+    };
     assert_eq!(taken(Some("inner"), "/chat"), "inner chat");
     assert_eq!(taken(Some("inner"), "/other"), "inner");
     assert_eq!(taken(Some("outer"), "/chat"), "chat");
