@@ -62,10 +62,7 @@ impl Bystanders {
         let mut times = (Vec::new(), Vec::new());
         let speaking = join(self.one.keeps_speaking(&mut times.0), self.other.keeps_speaking(&mut times.1));
         let outcome = match select(std::pin::pin!(meanwhile), std::pin::pin!(speaking)).await {
-            Either::Left((outcome, unfinished)) => {
-                drop(unfinished);
-                outcome
-            }
+            Either::Left((outcome, _)) => outcome,
             Either::Right(_) => unreachable!("they never stop"),
         };
         // An answer may be on its way still.

@@ -1,3 +1,5 @@
+//! Unit tests, with the SDK's fake host. What every language's word-guard does is judged by the conformance script.
+
 use belay_filter::testing::{Bench, counter};
 
 use super::*;

@@ -1,3 +1,5 @@
+//! What of JSON is read, and how what is wrong with it is told.
+
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
