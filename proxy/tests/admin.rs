@@ -168,9 +168,12 @@ async fn a_drain_takes_no_more_clients_and_tells_how_far_it_is() {
 #[tokio::test]
 async fn the_configuration_is_told_with_its_defaults_and_without_its_secrets() {
     let echo = Echo::start().await;
+    let file = common::scratch("secret").join("authorization");
+    std::fs::write(&file, "hunter2").unwrap();
+    let headers = format!("headers: {{ authorization: '${{file:{}}}' }}", file.display());
     let yaml = route_to(echo.address, "")
         + "filters:\n  auth: { use: auth-jwt, config: { keys: [{ secret: hunter2hunter2hunter2hunter2hunter2 }] } }\n"
-        + "telemetry: { otlp: { endpoint: 'http://127.0.0.1:1', headers: { authorization: hunter2 } } }\n";
+        + &format!("telemetry: {{ otlp: {{ endpoint: 'http://127.0.0.1:1', {headers} }} }}\n");
     let belay = Belay::start(&yaml).await;
     let config = get(&belay, "/config").await;
     assert_eq!(config["configuration"]["drain"]["over"], "10s");

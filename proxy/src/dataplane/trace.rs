@@ -28,7 +28,7 @@
 //! let (direction, kind) = (Direction::ToBackend, MessageKind::Text);
 //! let message = MessageSpan::sampled(&MessageFacts { handshake: &handshake, route: "chat", direction, kind, bytes: 5 });
 //! if let Some(message) = message {
-//!     message.filter("limit").answered(&Ok(Verdict::Continue));
+//!     message.filter("limit", 65_536).answered(&Ok(Verdict::Continue));
 //!     message.finish(&Passage::Forward(b"hello".into(), Memory::Forget));
 //! }
 //! ```

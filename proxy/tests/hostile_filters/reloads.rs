@@ -1,8 +1,6 @@
 //! Versions that lie about what they keep, or trap when they are handed it: only their own sessions see it, as sessions that
 //! begin anew or by the policy.
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-
 use super::*;
 use crate::guest::{FIRST, Guest, State};
 
@@ -59,12 +57,7 @@ const LIES: &[Lie] = &[
 ];
 
 async fn reload(belay: &Belay) -> (u16, String) {
-    let mut stream = tokio::net::TcpStream::connect(belay.admin).await.unwrap();
-    let request = "POST /filters/liar/reload HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
-    stream.write_all(request.as_bytes()).await.unwrap();
-    let mut answer = String::new();
-    common::soon("the answer to a reload", stream.read_to_string(&mut answer)).await.unwrap();
-    (answer[9..12].parse().unwrap(), answer)
+    common::soon("the answer to a reload", belay.ask("POST", "/filters/liar/reload")).await.unwrap()
 }
 
 /// Until all workers have this version.
