@@ -21,6 +21,7 @@ mod client;
 mod dialer;
 mod error;
 mod files;
+mod live;
 mod metrics;
 mod server;
 mod stream;
