@@ -1,14 +1,15 @@
 // Runs a filter's core module under Node in a fake host, as the proxy would. Types and docs: bench.d.ts.
 
 import { readFileSync } from "node:fs";
-import { clear, newFacts, stage } from "./host/stage.js";
+import { advance, Client, newSession, setFile } from "./host/client.js";
+import { clear, stage } from "./host/stage.js";
 import { imports } from "./imports.js";
 import { Memory } from "./memory.js";
 
 const FILTER = "belay:filter/filter@0.1.0#";
 const STATE = "belay:filter/state@0.1.0#";
 const UPSTREAM = ["connected", "failed", "lost", "latency"];
-let sessions = 0;
+const DIRECTIONS = ["to-backend", "to-client"];
 
 /** One running instance. */
 class Instance {
@@ -75,20 +76,8 @@ export class Bench {
     }
   }
 
-  connect(target = "/", { headers = {}, peer = "192.0.2.1", peerPort = 40000, route = "chat", subprotocols = [] } = {}) {
-    const [path, query = ""] = target.split(/\?(.*)/s);
-    const handshake = {
-      sessionId: `session-${++sessions}`,
-      route,
-      peerAddress: peer,
-      peerPort,
-      host: headers.host ?? "",
-      path,
-      query,
-      headers: Object.entries(headers).map(([name, value]) => ({ name: name.toLowerCase(), value })),
-      subprotocols,
-    };
-    const client = { id: this.#clients.size, handshake, facts: newFacts() };
+  connect(target = "/", options = {}) {
+    const client = newSession(this.#clients.size, target, options);
     this.#clients.set(client.id, client);
     const asked = () => this.#in(client, (instance) => instance.call(`${FILTER}on-handshake`, [instance.args(client)], admission));
     return new Client(client, this.subscription.events.handshake ? asked() : { accept: true }, this.#events(client));
@@ -98,9 +87,9 @@ export class Bench {
     const call = (name, given, read) => this.#in(client, (instance) => instance.call(FILTER + name, [client.id, ...given(instance.memory)], read));
     const message = (direction, payload) => (memory) => {
       const all = Buffer.from(payload);
-      const { tag, val } = direction === 0 ? this.subscription.toBackend : this.subscription.toClient;
+      const { tag, val } = this.subscription[direction === "to-backend" ? "toBackend" : "toClient"];
       const seen = { ignore: 0, size: 0, prefix: val, whole: all.length }[tag];
-      return [direction, typeof payload === "string" ? 0 : 1, all.length, ...memory.list(all.subarray(0, seen))];
+      return [DIRECTIONS.indexOf(direction), typeof payload === "string" ? 0 : 1, all.length, ...memory.list(all.subarray(0, seen))];
     };
     let asked = () => [];
     return {
@@ -119,7 +108,7 @@ export class Bench {
       answerMessage: (outcome) => call("on-message-answer", (memory) => [...asked(memory), ...memory.answer(outcome)], verdict),
       answer: (outcome) => call("on-answer", (memory) => memory.answer(outcome), reaction),
       upstream: (kind, micros = 0) => call("on-upstream", () => [UPSTREAM.indexOf(kind), BigInt(micros)], reaction),
-      heartbeat: (direction) => call("on-heartbeat", () => [direction === "to-client" ? 1 : 0], reaction),
+      heartbeat: (direction) => call("on-heartbeat", () => [DIRECTIONS.indexOf(direction)], reaction),
       close: (code, reason) => {
         if (this.subscription.events.close) call("on-close", (memory) => [code, ...memory.text(reason)]);
         this.#clients.delete(client.id);
@@ -128,21 +117,8 @@ export class Bench {
   }
 
   advance(ms) {
-    const end = stage.nowMs + ms;
-    const fired = [];
-    for (;;) {
-      const due = [...this.#clients.values()]
-        .flatMap((client) => [...client.facts.timers].map(([timer, at]) => ({ client, timer, at })))
-        .filter(({ at }) => at <= end)
-        .sort((a, b) => a.at - b.at)[0];
-      if (!due) break;
-      move(due.at - stage.nowMs);
-      due.client.facts.timers.delete(due.timer);
-      const answer = this.#in(due.client, (instance) => instance.call(`${FILTER}on-timer`, [due.client.id, due.timer], reaction));
-      fired.push({ timer: due.timer, session: due.client.handshake.sessionId, answer });
-    }
-    move(end - stage.nowMs);
-    return fired;
+    const onTimer = (client, timer) => this.#in(client, (instance) => instance.call(`${FILTER}on-timer`, [client.id, timer], reaction));
+    return advance(this.#clients.values(), ms, onTimer);
   }
 
   reload(config = null) {
@@ -176,51 +152,7 @@ export class Bench {
   }
 
   setFile(name, content) {
-    const version = (stage.files.get(name)?.version ?? 0) + 1;
-    if (content === undefined) stage.files.delete(name);
-    else stage.files.set(name, { content: Buffer.from(content), version });
-  }
-}
-
-function move(ms) {
-  stage.nowMs += ms;
-  stage.unixMs += ms;
-}
-
-class Client {
-  #client;
-
-  constructor(client, admission, events) {
-    this.#client = client;
-    this.admission = admission;
-    this.toBackend = (payload) => events.message(0, payload);
-    this.toClient = (payload) => events.message(1, payload);
-    this.upstream = events.upstream;
-    this.heartbeat = (direction = "to-backend") => events.heartbeat(direction);
-    this.answerHandshake = (outcome) => (this.admission = events.answerHandshake(outcome));
-    this.answerMessage = events.answerMessage;
-    this.answer = events.answer;
-    this.close = (code = 1000, reason = "") => events.close(code, reason);
-  }
-
-  get attributes() {
-    return Object.fromEntries(this.#client.facts.attributes);
-  }
-
-  get upstreamHeaders() {
-    return Object.fromEntries(this.#client.facts.upstreamHeaders);
-  }
-
-  get subprotocols() {
-    return this.#client.facts.subprotocols;
-  }
-
-  get defaultSubprotocol() {
-    return this.#client.facts.defaultSubprotocol;
-  }
-
-  get timers() {
-    return Object.fromEntries([...this.#client.facts.timers].map(([timer, at]) => [timer, at - stage.nowMs]));
+    setFile(name, content);
   }
 }
 

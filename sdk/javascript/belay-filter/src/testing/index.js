@@ -2,9 +2,8 @@
 
 import { component } from "../component.js";
 import { bytes, decode } from "../text.js";
-import { clear, newFacts, stage } from "./stage.js";
-
-let sessions = 0;
+import { advance, Client, newSession, setFile } from "./client.js";
+import { clear, stage } from "./stage.js";
 
 export class Bench {
   #Class;
@@ -39,22 +38,10 @@ export class Bench {
     }
   }
 
-  connect(target = "/", { headers = {}, peer = "192.0.2.1", peerPort = 40000, route = "chat", subprotocols = [] } = {}) {
-    const [path, query = ""] = target.split(/\?(.*)/s);
-    const handshake = {
-      sessionId: `session-${++sessions}`,
-      route,
-      peerAddress: peer,
-      peerPort,
-      host: headers.host ?? "",
-      path,
-      query,
-      headers: Object.entries(headers).map(([name, value]) => ({ name: name.toLowerCase(), value })),
-      subprotocols,
-    };
-    const client = { id: this.#clients.size, handshake, facts: newFacts() };
+  connect(target = "/", options = {}) {
+    const client = newSession(this.#clients.size, target, options);
     this.#clients.set(client.id, client);
-    const admitted = this.subscription.events.handshake ? this.#call(client, "onHandshake", handshake) : { accept: true };
+    const admitted = this.subscription.events.handshake ? this.#call(client, "onHandshake", client.handshake) : { accept: true };
     return new Client(client, admitted, this.#events(client));
   }
 
@@ -86,20 +73,7 @@ export class Bench {
   }
 
   advance(ms) {
-    const end = stage.nowMs + ms;
-    const fired = [];
-    for (;;) {
-      const due = [...this.#clients.values()]
-        .flatMap((client) => [...client.facts.timers].map(([timer, at]) => ({ client, timer, at })))
-        .filter(({ at }) => at <= end)
-        .sort((a, b) => a.at - b.at)[0];
-      if (!due) break;
-      move(due.at - stage.nowMs);
-      due.client.facts.timers.delete(due.timer);
-      fired.push({ timer: due.timer, session: due.client.handshake.sessionId, answer: this.#call(due.client, "onTimer", due.timer) });
-    }
-    move(end - stage.nowMs);
-    return fired;
+    return advance(this.#clients.values(), ms, (client, timer) => this.#call(client, "onTimer", timer));
   }
 
   reload(config = null) {
@@ -135,51 +109,7 @@ export class Bench {
   }
 
   setFile(name, content) {
-    const version = (stage.files.get(name)?.version ?? 0) + 1;
-    if (content === undefined) stage.files.delete(name);
-    else stage.files.set(name, { content: bytes(content), version });
-  }
-}
-
-function move(ms) {
-  stage.nowMs += ms;
-  stage.unixMs += ms;
-}
-
-class Client {
-  #client;
-
-  constructor(client, admission, events) {
-    this.#client = client;
-    this.admission = admission;
-    this.toBackend = (payload) => events.message("to-backend", payload);
-    this.toClient = (payload) => events.message("to-client", payload);
-    this.upstream = events.upstream;
-    this.heartbeat = (direction = "to-backend") => events.heartbeat(direction);
-    this.answerHandshake = (outcome) => (this.admission = events.answerHandshake(outcome));
-    this.answerMessage = events.answerMessage;
-    this.answer = events.answer;
-    this.close = (code = 1000, reason = "") => events.close(code, reason);
-  }
-
-  get attributes() {
-    return Object.fromEntries(this.#client.facts.attributes);
-  }
-
-  get upstreamHeaders() {
-    return Object.fromEntries(this.#client.facts.upstreamHeaders);
-  }
-
-  get subprotocols() {
-    return this.#client.facts.subprotocols;
-  }
-
-  get defaultSubprotocol() {
-    return this.#client.facts.defaultSubprotocol;
-  }
-
-  get timers() {
-    return Object.fromEntries([...this.#client.facts.timers].map(([timer, at]) => [timer, at - stage.nowMs]));
+    setFile(name, content);
   }
 }
 
