@@ -1,5 +1,5 @@
 //! The fake host of unit tests, and `Bench`, which runs a filter in it as the proxy would. The clock stands still until a test
-//! moves it; what the filter did is there to be looked at. Breakers are always closed here: their own tests are the proxy's.
+//! moves it; what the filter did is there to be looked at.
 //!
 //!     test "the word is masked" {
 //!         var bench = try belay.testing.Bench(Guard).start("{ \"words\": [\"darn\"] }");
@@ -10,6 +10,7 @@
 
 const std = @import("std");
 const belay = @import("belay.zig");
+const Breakers = @import("breakers.zig").Breakers;
 
 var installed: ?*Host = null;
 
@@ -40,6 +41,7 @@ pub const Host = struct {
     counters: std.StringHashMapUnmanaged(u64) = .empty,
     files: Texts = .empty,
     limiters: std.ArrayList(Limiter) = .empty,
+    breakers: Breakers = .{},
     entries: std.StringHashMapUnmanaged(Stored) = .empty,
     facts: ?*Facts = null,
 
@@ -130,19 +132,23 @@ pub const Host = struct {
         bucket.value_ptr.level -= wanted;
         return null;
     }
-    pub fn defineBreaker(_: *Host, _: []const u8, _: belay.BreakerSettings, _: *belay.Problem) belay.Refused!u32 {
-        return 0;
+    pub fn defineBreaker(self: *Host, name: []const u8, s: belay.BreakerSettings, problem: *belay.Problem) belay.Refused!u32 {
+        return self.breakers.define(self.scratch(), name, s, problem);
     }
-    pub fn keyedBreaker(_: *Host, id: u32, _: []const u8) u32 {
-        return id;
+    pub fn keyedBreaker(self: *Host, id: u32, key: []const u8) u32 {
+        return self.breakers.keyed(self.scratch(), id, key);
     }
-    pub fn admit(_: *Host, _: u32) ?u64 {
-        return null;
+    pub fn admit(self: *Host, id: u32) ?u64 {
+        return self.breakers.admit(self.scratch(), id, self.now_ms);
     }
-    pub fn success(_: *Host, _: u32, _: u64) void {}
-    pub fn failure(_: *Host, _: u32) void {}
-    pub fn breakerState(_: *Host, _: u32) belay.BreakerState {
-        return .closed;
+    pub fn success(self: *Host, id: u32, latency_us: u64) void {
+        self.breakers.result(self.scratch(), id, self.now_ms, .{ .success_us = latency_us });
+    }
+    pub fn failure(self: *Host, id: u32) void {
+        self.breakers.result(self.scratch(), id, self.now_ms, .failure);
+    }
+    pub fn breakerState(self: *Host, id: u32) belay.BreakerState {
+        return self.breakers.state(id, self.now_ms);
     }
     pub fn storeGet(self: *Host, key: []const u8) ?[]const u8 {
         const entry = self.entries.get(key) orelse return null;

@@ -56,6 +56,61 @@ test "a session's state is its own, and its timers come when they are due" {
     try belay.testing.expect(bench.advance(ann, 1).?, belay.sendText("timer 7"));
 }
 
+const Careful = struct {
+    pub const Config = struct {};
+    pub const Session = struct {};
+
+    backend: belay.Breaker,
+
+    pub fn configure(_: Config, problem: *belay.Problem) belay.Refused!Careful {
+        const settings: belay.BreakerSettings = .{
+            .window_ms = 60_000,
+            .results_min = 2,
+            .failure_percent = 50,
+            .slow_ms = 100,
+            .open_ms = 10_000,
+            .probes = 1,
+        };
+        return .{ .backend = try .define("backend", settings, problem) };
+    }
+    pub fn subscription(_: *Careful) belay.Subscription {
+        return .{ .to_backend = .whole, .upstream = true };
+    }
+    pub fn onMessage(self: *Careful, _: *Session, message: *belay.Incoming) belay.Verdict {
+        const breaker = if (std.mem.eql(u8, message.payload, "other")) self.backend.keyed("other") else self.backend;
+        if (breaker.admit()) |wait| return belay.replyText(belay.print("{s}, in {d}", .{ @tagName(breaker.state()), wait.retry_after_ms }));
+        return belay.replyText(@tagName(breaker.state()));
+    }
+    pub fn onUpstream(self: *Careful, _: *Session, event: belay.UpstreamEvent) belay.Reaction {
+        switch (event) {
+            .connected => |latency_us| self.backend.success(latency_us),
+            else => self.backend.failure(),
+        }
+        return .none;
+    }
+};
+
+test "a breaker opens, lets a probe through, and closes" {
+    var bench = try belay.testing.Bench(Careful).start("{}");
+    defer bench.deinit();
+    const ann = bench.connect(.{});
+    try belay.testing.expect(bench.says(ann, "x"), belay.replyText("closed"));
+    _ = bench.upstream(ann, .failed);
+    // Slower than it may be.
+    _ = bench.upstream(ann, .{ .connected = 200_000 });
+    try belay.testing.expect(bench.says(ann, "x"), belay.replyText("open, in 10000"));
+    try belay.testing.expect(bench.says(ann, "other"), belay.replyText("closed"));
+    _ = bench.advance(ann, 10_000);
+    try belay.testing.expect(bench.says(ann, "x"), belay.replyText("half_open"));
+    // The one probe is under way.
+    try belay.testing.expect(bench.says(ann, "x"), belay.replyText("half_open, in 10000"));
+    _ = bench.upstream(ann, .{ .connected = 1_000 });
+    try belay.testing.expect(bench.says(ann, "x"), belay.replyText("closed"));
+    // What was before it opened counts no more.
+    _ = bench.upstream(ann, .failed);
+    try belay.testing.expect(bench.says(ann, "x"), belay.replyText("closed"));
+}
+
 test "a query parameter is found by its whole name" {
     const handshake: belay.Handshake = .{ .query = "surname=lee&name=ann&flag" };
     try std.testing.expectEqualStrings("ann", handshake.queryValue("name").?);
