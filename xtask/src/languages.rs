@@ -84,13 +84,22 @@ pub(crate) fn judge(belay: &Path, language: &Language) -> Came {
     if let Err(why) = (language.install)() {
         return Came::NotHere(why);
     }
-    let sample = workspace::root().join("examples/filters").join(language.folder);
-    let component = workspace::target().join("languages").join(language.folder).with_extension("wasm");
+    play(belay, language, &format!("examples/filters/{}", language.folder), "word-guard")
+}
+
+/// Builds the filter of the SDK's own that uses all of it, and runs its script.
+pub(crate) fn tour(belay: &Path, language: &Language) -> Came {
+    play(belay, language, &format!("sdk/{}/tests/tour", language.folder), "tour")
+}
+
+/// Builds a project, and runs a conformance script against it.
+fn play(belay: &Path, language: &Language, project: &str, script: &str) -> Came {
+    let component = workspace::target().join("languages").join(format!("{}-{script}.wasm", language.folder));
     if let Err(error) = component.parent().map_or(Ok(()), std::fs::create_dir_all) {
         return Came::Differs(error.to_string());
     }
     let mut build = command(belay, "build");
-    build.arg(&sample).arg("--out").arg(&component).stderr(Stdio::piped());
+    build.arg(workspace::root().join(project)).arg("--out").arg(&component).stderr(Stdio::piped());
     match build.output() {
         Ok(output) if output.status.success() => {}
         Ok(output) => {
@@ -98,20 +107,19 @@ pub(crate) fn judge(belay: &Path, language: &Language) -> Came {
             eprint!("{said}");
             return match said.lines().find(|line| line.contains(NO_WAY)) {
                 Some(_) => Came::NotHere(said.lines().last().unwrap_or_default().trim().to_owned()),
-                None => Came::Differs("it was not built, see above".into()),
+                None => Came::Differs(format!("{project} was not built, see above")),
             };
         }
         Err(error) => return Came::Differs(format!("{}: {error}", belay.display())),
     }
-    let scripts = workspace::root().join("sdk/conformance");
     let mut test = command(belay, "test");
-    test.arg(&component).arg(scripts.join("word-guard.yaml"));
+    test.arg(&component).arg(workspace::root().join("sdk/conformance").join(script).with_extension("yaml"));
     match test.status() {
         Ok(status) if status.success() => {
             let toolchain = language.versions.iter().filter_map(|version| said(version)).collect::<Vec<_>>().join(", ");
             Came::Conforms { component, toolchain }
         }
-        Ok(_) => Came::Differs("it does something else than the script says, see above".into()),
+        Ok(_) => Came::Differs(format!("{project} does something else than the script says, see above")),
         Err(error) => Came::Differs(format!("{}: {error}", belay.display())),
     }
 }

@@ -8,37 +8,87 @@ use crate::workspace;
 
 /// One language that there is a word-guard in.
 pub(crate) struct Language {
-    /// Of `examples/filters`.
+    /// Of `examples/filters` and `sdk`.
     pub(crate) folder: &'static str,
     pub(crate) name: &'static str,
     /// Makes sure that its tools are there, or says why they are not.
     pub(crate) install: fn() -> Result<(), String>,
     /// Programs that say their version, each with its arguments.
     pub(crate) versions: &'static [&'static [&'static str]],
+    /// Tests of its SDK and its sample on the machine itself, in the SDK's fake host. Those that need no compiler are
+    /// `proxy/tests/sdk_unit_tests.rs`.
+    pub(crate) suites: &'static [Suite],
+}
+
+/// Tests in the language's own way.
+pub(crate) struct Suite {
+    pub(crate) folder: &'static str,
+    /// What runs them; the first whose program is there.
+    pub(crate) ways: &'static [&'static [&'static str]],
 }
 
 /// In the order of the table.
 pub(crate) const LANGUAGES: &[Language] = &[
-    Language { folder: "rust", name: "Rust", install: rust, versions: &[&["rustc", "--version"]] },
-    Language { folder: "go", name: "Go", install: nothing, versions: &[&["go", "version"]] },
-    Language { folder: "c", name: "C", install: nothing, versions: C },
-    Language { folder: "cpp", name: "C++", install: nothing, versions: C },
-    Language { folder: "zig", name: "Zig", install: nothing, versions: &[ZIG] },
+    Language {
+        folder: "rust",
+        name: "Rust",
+        install: rust,
+        versions: &[&["rustc", "--version"]],
+        // Those of the SDK are the workspace's.
+        suites: &[Suite { folder: "examples/filters/rust", ways: &[&["cargo", "test", "--quiet", "--locked"]] }],
+    },
+    Language {
+        folder: "go",
+        name: "Go",
+        install: nothing,
+        versions: &[&["go", "version"]],
+        suites: &[Suite { folder: "sdk/go", ways: GO }, Suite { folder: "examples/filters/go", ways: GO }],
+    },
+    Language {
+        folder: "c",
+        name: "C",
+        install: nothing,
+        versions: C,
+        suites: &[Suite { folder: "examples/filters/c", ways: MAKE }],
+    },
+    Language {
+        folder: "cpp",
+        name: "C++",
+        install: nothing,
+        versions: C,
+        suites: &[Suite { folder: "examples/filters/cpp", ways: MAKE }],
+    },
+    Language {
+        folder: "zig",
+        name: "Zig",
+        install: nothing,
+        versions: &[ZIG],
+        suites: &[
+            Suite { folder: "sdk/zig/tests/sdk", ways: ZIG_TEST },
+            Suite { folder: "examples/filters/zig", ways: ZIG_TEST },
+        ],
+    },
     Language {
         folder: "javascript",
         name: "TypeScript",
         install: || node("javascript"),
         versions: &[&["node", "--version"]],
+        suites: &[Suite { folder: "examples/filters/javascript", ways: NPM }],
     },
     Language {
         folder: "assemblyscript",
         name: "AssemblyScript",
         install: || node("assemblyscript"),
         versions: &[&["node", "--version"]],
+        suites: &[Suite { folder: "examples/filters/assemblyscript", ways: NPM }],
     },
-    Language { folder: "python", name: "Python", install: python, versions: &[&["python3", "--version"]] },
+    Language { folder: "python", name: "Python", install: python, versions: &[&["python3", "--version"]], suites: &[] },
 ];
 
+const GO: &[&[&str]] = &[&["go", "test", "./..."]];
+const MAKE: &[&[&str]] = &[&["make", "--silent", "test"]];
+const NPM: &[&[&str]] = &[&["npm", "--silent", "test"]];
+const ZIG_TEST: &[&[&str]] = &[&["zig", "build", "test"], &["python-zig", "build", "test"]];
 /// Whichever `belay filter build` finds first.
 const C: &[&[&str]] = &[&["clang", "--version"], ZIG];
 /// As PyPI's package has it, which comes with the tests' tools.
