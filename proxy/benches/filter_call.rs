@@ -7,14 +7,11 @@ mod guest;
 use std::error::Error;
 use std::time::Instant as Clock;
 
-use belay::dataplane::callout::CalloutPolicy;
-use belay::dataplane::chain::{Call, Facts, Filter, Handle, Verdict};
-use belay::dataplane::handshake::Handshake;
+use belay::dataplane::chain::{Filter, Handle, Verdict};
 use belay::dataplane::message::{Direction, MessageKind};
-use belay::dataplane::route::{FailurePolicy, FilterLimits, FilterSource, FilterSpec, Isolation};
-use belay::id::SessionId;
-use belay::time::Instant;
+use belay::dataplane::route::FilterSpec;
 use belay::wasm::Host;
+use belay::workshop::solo::Solo;
 use guest::{FIRST, Guest};
 
 /// Answers with the payload itself.
@@ -49,7 +46,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         println!("{:<24}{:>10}{:>10}{:>10}  ns a call, by payload", "", "64 B", "1 KiB", "16 KiB");
     }
     for (name, guest) in filters {
-        let loaded = host.load(&spec(name), &guest.component())?;
+        let loaded = host.load(&FilterSpec::shipped(name), &guest.component())?;
         let mut filter = loaded.instantiate()?;
         let nanos = [64, 1024, 16 * 1024].map(|bytes| nanos_a_call(&mut *filter, bytes, calls));
         if measured {
@@ -66,42 +63,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn spec(name: &str) -> FilterSpec {
-    FilterSpec {
-        name: name.into(),
-        source: FilterSource::Shipped(name.into()),
-        sha256: None,
-        config: serde_json::Value::Null,
-        secrets: Default::default(),
-        files: Vec::new(),
-        on_failure: FailurePolicy::Deny,
-        isolation: Isolation::Shared,
-        limits: FilterLimits::default(),
-        callouts: CalloutPolicy::default(),
-    }
-}
-
-fn handshake() -> Handshake {
-    Handshake::new(SessionId::random(), ([127, 0, 0, 1], 4711).into(), "/chat", std::iter::empty())
-}
-
 /// The best of five runs.
 fn nanos_a_call(filter: &mut dyn Filter, bytes: usize, calls: u32) -> f64 {
-    let (handshake, payload) = (handshake(), vec![b'x'; bytes]);
-    let (mut facts, mut handle) = (Facts::default(), Handle::default());
+    let (mut session, payload) = (Solo::new(1, "/chat", &[]), vec![b'x'; bytes]);
     let calls = calls / if bytes > 4096 { 4 } else { 1 };
     let mut run = || {
         let started = Clock::now();
         for _ in 0..calls {
-            let call = Call {
-                now: Instant::ZERO,
-                route: "chat",
-                handshake: &handshake,
-                facts: &mut facts,
-                handle: &mut handle,
-                position: 0,
-            };
-            let verdict = filter.on_message(call, Direction::ToBackend, MessageKind::Text, &payload);
+            let verdict = filter.on_message(session.call(), Direction::ToBackend, MessageKind::Text, &payload);
             assert!(matches!(verdict, Ok(Verdict::Continue | Verdict::Replace(_))), "{verdict:?}");
         }
         started.elapsed().as_nanos() as f64 / f64::from(calls)
@@ -111,7 +80,7 @@ fn nanos_a_call(filter: &mut dyn Filter, bytes: usize, calls: u32) -> f64 {
 
 /// Resident bytes and microseconds for each further instance.
 fn an_instance(host: &Host, count: usize) -> Result<(f64, f64), Box<dyn Error>> {
-    let loaded = host.load(&spec("instances"), &Guest::default().component())?;
+    let loaded = host.load(&FilterSpec::shipped("instances"), &Guest::default().component())?;
     let _first = loaded.instantiate()?;
     let (before, started) = (resident()?, Clock::now());
     let instances = (0..count).map(|_| loaded.instantiate()).collect::<Result<Vec<_>, _>>()?;
@@ -123,15 +92,13 @@ fn an_instance(host: &Host, count: usize) -> Result<(f64, f64), Box<dyn Error>> 
 
 /// Resident bytes that the host and the instance keep for each session (the handle in the session itself not counted).
 fn a_session(host: &Host, count: usize) -> Result<f64, Box<dyn Error>> {
-    let mut filter = host.load(&spec("sessions"), &Guest::default().component())?.instantiate()?;
-    let (handshake, mut handles) = (handshake(), vec![Handle { generation: 1, slot: 1 }; count]);
-    handles.fill(Handle::default());
+    let mut filter = host.load(&FilterSpec::shipped("sessions"), &Guest::default().component())?.instantiate()?;
+    let mut session = Solo::new(1, "/chat", &[]);
     let before = resident()?;
-    for handle in &mut handles {
-        let mut facts = Facts::default();
-        let call =
-            Call { now: Instant::ZERO, route: "chat", handshake: &handshake, facts: &mut facts, handle, position: 0 };
-        filter.on_handshake(call)?;
+    for _ in 0..count {
+        // As if it were another one: what is kept of the one before stays.
+        session.handle = Handle::default();
+        filter.on_handshake(session.call())?;
     }
     Ok(resident()?.saturating_sub(before) as f64 / count as f64)
 }

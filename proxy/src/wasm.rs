@@ -190,6 +190,13 @@ impl Host {
         self.compiled(component, Compiling::Together).map(Checked)
     }
 
+    /// As [`Self::check`], but compiled whatever is cached, for those who ask how long that takes. What is made is cached.
+    pub fn check_anew(&self, component: &[u8]) -> Result<Checked, LoadProblem> {
+        check::is_component(component)?;
+        let program = Arc::new(self.linked(&self.compile(component, Compiling::Together)?)?);
+        Ok(Checked(self.keep(program, crate::digest::sha256(component).into())))
+    }
+
     /// What filters share, for those who show it.
     pub fn services(&self) -> &Services {
         &self.services
@@ -197,40 +204,46 @@ impl Host {
 
     fn compiled(&self, bytes: &[u8], compiling: Compiling) -> Result<Compiled, LoadProblem> {
         let sha256: Box<str> = crate::digest::sha256(bytes).into();
-        let programs = || self.programs.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(program) = programs().get(&sha256).and_then(Weak::upgrade) {
+        let known = self.programs.lock().unwrap_or_else(PoisonError::into_inner).get(&sha256).and_then(Weak::upgrade);
+        if let Some(program) = known {
             return Ok(Compiled { program, sha256 });
         }
-        let program = Arc::new(self.program(bytes, compiling)?);
-        let mut programs = programs();
-        programs.retain(|_, program| program.strong_count() > 0);
-        programs.insert(sha256.clone(), Arc::downgrade(&program));
-        Ok(Compiled { program, sha256 })
-    }
-
-    fn program(&self, bytes: &[u8], compiling: Compiling) -> Result<Program, LoadProblem> {
         check::is_component(bytes)?;
         let component = match self.cache.as_ref().and_then(|cache| cache.get(bytes, &self.engine)) {
             Some(component) => component,
-            None => {
-                let component = match compiling {
-                    Compiling::Together => Component::from_binary(&self.engine, bytes),
-                    Compiling::Aside => self
-                        .aside
-                        .precompile_component(bytes)
-                        .and_then(|compiled| cache::fresh(&compiled, &self.engine)),
-                };
-                let component =
-                    component.map_err(|error| LoadProblem::Invalid(failure::one_line(&format!("{error:#}")).into()))?;
-                check::is_of_our_world(&component, &self.engine)?;
-                if let Some(cache) = &self.cache {
-                    cache.put(bytes, &component);
-                }
-                component
+            None => self.compile(bytes, compiling)?,
+        };
+        Ok(self.keep(Arc::new(self.linked(&component)?), sha256))
+    }
+
+    /// Found by whoever loads the same bytes as long as somebody has it.
+    fn keep(&self, program: Arc<Program>, sha256: Box<str>) -> Compiled {
+        let mut programs = self.programs.lock().unwrap_or_else(PoisonError::into_inner);
+        programs.retain(|_, program| program.strong_count() > 0);
+        programs.insert(sha256.clone(), Arc::downgrade(&program));
+        Compiled { program, sha256 }
+    }
+
+    fn compile(&self, bytes: &[u8], compiling: Compiling) -> Result<Component, LoadProblem> {
+        let component = match compiling {
+            Compiling::Together => Component::from_binary(&self.engine, bytes),
+            Compiling::Aside => {
+                let compiled = self.aside.precompile_component(bytes);
+                compiled.and_then(|compiled| cache::fresh(&compiled, &self.engine))
             }
         };
+        let component =
+            component.map_err(|error| LoadProblem::Invalid(failure::one_line(&format!("{error:#}")).into()))?;
+        check::is_of_our_world(&component, &self.engine)?;
+        if let Some(cache) = &self.cache {
+            cache.put(bytes, &component);
+        }
+        Ok(component)
+    }
+
+    fn linked(&self, component: &Component) -> Result<Program, LoadProblem> {
         let mismatch = |error: wasmtime::Error| LoadProblem::Mismatch(failure::one_line(&format!("{error:#}")).into());
-        let linked = self.linker.instantiate_pre(&component).map_err(mismatch)?;
+        let linked = self.linker.instantiate_pre(component).map_err(mismatch)?;
         Program::new(linked).map_err(mismatch)
     }
 }

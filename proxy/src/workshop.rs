@@ -9,6 +9,7 @@ mod new;
 pub mod rehearsal;
 mod run;
 pub mod script;
+pub mod solo;
 mod source;
 mod test;
 
@@ -22,6 +23,7 @@ use self::bench::Bench;
 use self::inspect::Form;
 use self::run::Trial;
 use crate::config::{self, Config};
+use crate::dataplane::callout::Origin;
 
 /// Something differs, or cannot be done.
 const FAILED: u8 = 1;
@@ -97,6 +99,9 @@ pub enum Command {
         /// The filter's config, as JSON or YAML, or `@FILE`.
         #[arg(long)]
         config: Option<String>,
+        /// An origin that the filter may ask by callouts, such as `http://127.0.0.1:9000`. May be given more than once.
+        #[arg(long, value_name = "ORIGIN")]
+        allow: Vec<Origin>,
     },
     /// Print the JSON Schema of scripts, for editors.
     Schema,
@@ -113,8 +118,8 @@ pub fn main(command: Command, serve: fn(Config) -> ExitCode) -> ExitCode {
         Command::Inspect { filter, config, json } => with_config(config.as_deref(), |config| {
             inspect::run(&filter, config, if json { Form::Json } else { Form::Text })
         }),
-        Command::Run { filter, backend, listen, config } => with_config(config.as_deref(), |config| {
-            run::run(&Trial { filter: &filter, config, backend: &backend, listen }, serve)
+        Command::Run { filter, backend, listen, config, allow } => with_config(config.as_deref(), |config| {
+            run::run(&Trial { filter: &filter, config, backend: &backend, listen, allow: &allow }, serve)
         }),
         Command::New { lang, name, into } => new::run(&lang, &name, &into),
         Command::Test { filter, scripts } => test::run(&filter, &scripts),

@@ -4,15 +4,13 @@
 
 use std::time::Duration;
 
-use belay::dataplane::callout::CalloutPolicy;
-use belay::dataplane::chain::{Admission, Call, Facts, Filter, Handle, Reaction, Refusal, UpstreamEvent, Verdict};
-use belay::dataplane::handshake::Handshake;
+use belay::dataplane::chain::{Admission, Filter, Reaction, Refusal, UpstreamEvent, Verdict};
 use belay::dataplane::message::{CloseReason, Direction, MessageKind};
-use belay::dataplane::route::{FailurePolicy, FilterLimits, FilterSource, FilterSpec, Isolation};
-use belay::id::SessionId;
+use belay::dataplane::route::{FilterLimits, FilterSpec};
 use belay::time::Instant;
 use belay::wasm::Host;
-use http::{HeaderName, HeaderValue};
+use belay::workshop::solo::Solo;
+use http::HeaderValue;
 use serde_json::{Value, json};
 
 /// Signed by our secret; for alice until the year 2286.
@@ -24,53 +22,28 @@ const BOB: &str =
     "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJib2IiLCJleHAiOjk5OTk5OTk5OTl9.lX-jCe-tev0d_QXlkssmSZ02_4jYjyu1mysJWNT9-1s";
 
 fn filter(host: &Host, name: &str, config: Value) -> Box<dyn Filter> {
-    let spec = FilterSpec {
-        name: name.into(),
-        source: FilterSource::Shipped(name.into()),
-        sha256: None,
-        config,
-        secrets: Default::default(),
-        files: Vec::new(),
-        on_failure: FailurePolicy::Deny,
-        isolation: Isolation::Shared,
-        // A machine that runs every test at once takes longer than one that serves.
-        limits: FilterLimits { deadline: Duration::from_millis(500), ..FilterLimits::default() },
-        callouts: CalloutPolicy::default(),
-    };
+    // A machine that runs every test at once takes longer than one that serves.
+    let limits = FilterLimits { deadline: Duration::from_millis(500), ..FilterLimits::default() };
+    let spec = FilterSpec { config, limits, ..FilterSpec::shipped(name) };
     host.load(&spec, belay::shipped::component(name).unwrap()).unwrap().instantiate().unwrap()
 }
 
-/// What the data path keeps of a session.
-struct Session {
-    handshake: Handshake,
-    facts: Facts,
-    handle: Handle,
-    now: Instant,
+/// What filters are asked about.
+fn client(id: u128, headers: &[(&'static str, &str)]) -> Solo {
+    let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, HeaderValue::from_str(value).unwrap())).collect();
+    Solo { now: Instant::now(), ..Solo::new(id, "/chat", &headers) }
 }
 
-impl Session {
-    fn new(id: u128, headers: &[(&'static str, &str)]) -> Self {
-        let headers: Vec<(HeaderName, HeaderValue)> = headers
-            .iter()
-            .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_str(value).unwrap()))
-            .collect();
-        let peer = "192.0.2.7:4711".parse().unwrap();
-        let headers = headers.iter().map(|(name, value)| (name, value));
-        let handshake = Handshake::new(SessionId::from(id), peer, "/chat", headers);
-        Self { handshake, facts: Facts::default(), handle: Handle::default(), now: Instant::now() }
-    }
+/// How filters are asked.
+trait Asks {
+    fn connect(&mut self, filter: &mut dyn Filter) -> Result<(), Refusal>;
+    fn says(&mut self, filter: &mut dyn Filter, text: &str) -> Verdict;
+    fn upstream(&mut self, filter: &mut dyn Filter, event: UpstreamEvent);
+    fn wait(&mut self, time: Duration);
+    fn upstream_header(&self, name: &str) -> Option<&str>;
+}
 
-    fn call(&mut self) -> Call<'_> {
-        Call {
-            now: self.now,
-            route: "chat",
-            handshake: &self.handshake,
-            facts: &mut self.facts,
-            handle: &mut self.handle,
-            position: 0,
-        }
-    }
-
+impl Asks for Solo {
     fn connect(&mut self, filter: &mut dyn Filter) -> Result<(), Refusal> {
         match filter.on_handshake(self.call()).unwrap() {
             Admission::Accept => Ok(()),
@@ -110,7 +83,7 @@ fn rate_limit_knows_users_connects_and_bytes() {
         { "per": "user", "rate": "1KiB/s", "exceeded": { "close": { "code": 1008, "reason": "too much" } } },
     ] });
     let (mut here, mut there) = (filter(&host, "rate-limit", config.clone()), filter(&host, "rate-limit", config));
-    let (mut one, mut two, mut three) = (Session::new(1, &[]), Session::new(2, &[]), Session::new(3, &[]));
+    let (mut one, mut two, mut three) = (client(1, &[]), client(2, &[]), client(3, &[]));
     one.connect(&mut *here).unwrap();
     two.connect(&mut *there).unwrap();
     let refusal = three.connect(&mut *here).unwrap_err();
@@ -130,7 +103,7 @@ fn redials_alone_close_the_circuit_breaker_again() {
     let host = Host::new(None).unwrap();
     let config = json!({ "results": 4, "open_for": "10s", "probes": 2, "messages": { "reply": "later" } });
     let mut filter = filter(&host, "circuit-breaker", config);
-    let mut session = Session::new(1, &[]);
+    let mut session = client(1, &[]);
     session.connect(&mut *filter).unwrap();
     session.upstream(&mut *filter, UpstreamEvent::Connected(Duration::from_millis(1)));
     assert_eq!(session.says(&mut *filter, "hi"), Verdict::Continue);
@@ -139,7 +112,7 @@ fn redials_alone_close_the_circuit_breaker_again() {
         session.upstream(&mut *filter, UpstreamEvent::Failed);
     }
     assert!(matches!(session.says(&mut *filter, "hi"), Verdict::Reply(_)));
-    let refusal = Session::new(2, &[]).connect(&mut *filter).unwrap_err();
+    let refusal = client(2, &[]).connect(&mut *filter).unwrap_err();
     assert_eq!(refusal.status, 503);
     assert!(header(&refusal, "retry-after").is_some());
     session.wait(Duration::from_secs(11));
@@ -147,7 +120,7 @@ fn redials_alone_close_the_circuit_breaker_again() {
         session.upstream(&mut *filter, UpstreamEvent::Connected(Duration::from_millis(1)));
     }
     assert_eq!(session.says(&mut *filter, "hi"), Verdict::Continue);
-    let mut late = Session::new(3, &[]);
+    let mut late = client(3, &[]);
     late.now = session.now;
     late.connect(&mut *filter).unwrap();
 }
@@ -162,14 +135,14 @@ fn auth_jwt_lets_in_introduces_and_renews() {
     });
     let mut filter = filter(&host, "auth-jwt", config);
 
-    let refusal = Session::new(1, &[]).connect(&mut *filter).unwrap_err();
+    let refusal = client(1, &[]).connect(&mut *filter).unwrap_err();
     assert_eq!((refusal.status, header(&refusal, "www-authenticate")), (401, Some("Bearer realm=\"belay\"")));
     let forged = format!("Bearer {}x", &ALICE[..ALICE.len() - 1]);
-    let refusal = Session::new(2, &[("authorization", &forged)]).connect(&mut *filter).unwrap_err();
+    let refusal = client(2, &[("authorization", &forged)]).connect(&mut *filter).unwrap_err();
     assert!(header(&refusal, "www-authenticate").unwrap().contains("error=\"invalid_token\""));
 
     let bearer = format!("Bearer {ALICE}");
-    let mut alice = Session::new(3, &[("authorization", &bearer), ("x-user", "root"), ("x-role", "root")]);
+    let mut alice = client(3, &[("authorization", &bearer), ("x-user", "root"), ("x-role", "root")]);
     alice.connect(&mut *filter).unwrap();
     assert_eq!(alice.facts.attribute("user"), Some("alice"));
     assert_eq!((alice.upstream_header("x-user"), alice.upstream_header("x-role")), (Some("alice"), Some("")));

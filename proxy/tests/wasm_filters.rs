@@ -24,32 +24,23 @@ mod shipped;
 
 use std::time::Duration;
 
-use belay::dataplane::callout::{CalloutError, CalloutPolicy};
+use belay::dataplane::callout::CalloutError;
 use belay::dataplane::chain::{
-    Admission, Call, Facts, Filter, FilterFailure, Handle, Interest, Reaction, Renewal, Subscription, UpstreamEvent,
-    Verdict,
+    Admission, Filter, FilterFailure, Handle, Interest, Reaction, Renewal, Subscription, UpstreamEvent, Verdict,
 };
-use belay::dataplane::handshake::Handshake;
 use belay::dataplane::message::{CloseReason, Direction, Message, MessageKind};
-use belay::dataplane::route::{FailurePolicy, FilterLimits, FilterSource, FilterSpec, Isolation};
-use belay::id::SessionId;
+use belay::dataplane::route::{FailurePolicy, FilterLimits, FilterSpec, Isolation};
 use belay::time::Instant;
 use belay::wasm::{Host, LoadError, LoadProblem};
+use belay::workshop::solo::Solo;
 use guest::{FIRST, Guest, WANT_ALL};
-use http::{HeaderName, HeaderValue};
+use http::HeaderValue;
 
 fn spec() -> FilterSpec {
     FilterSpec {
-        name: "probe".into(),
-        source: FilterSource::File("probe.wasm".into()),
-        sha256: None,
         config: serde_json::json!({ "a": 1 }),
-        secrets: Default::default(),
-        files: Vec::new(),
-        on_failure: FailurePolicy::Deny,
-        isolation: Isolation::Shared,
         limits: FilterLimits { deadline: Duration::from_millis(20), ..FilterLimits::default() },
-        callouts: CalloutPolicy::default(),
+        ..FilterSpec::shipped("probe")
     }
 }
 
@@ -65,37 +56,21 @@ fn problem(bytes: &[u8]) -> LoadProblem {
     Host::new(None).unwrap().load(&spec(), bytes).unwrap_err().problem
 }
 
-/// What the data path keeps of a session.
-struct Session {
-    handshake: Handshake,
-    facts: Facts,
-    handle: Handle,
-    now: Instant,
+/// What filters are asked about.
+fn a_session() -> Solo {
+    let headers = [("host", "chat.example"), ("sec-websocket-protocol", "chat.v2, chat.v1"), ("x-user", "ann")];
+    let headers = headers.map(|(name, value)| (name, HeaderValue::from_static(value)));
+    Solo { position: 2, ..Solo::new(7, "/chat?room=1", &headers) }
 }
 
-impl Session {
-    fn new() -> Self {
-        let headers = [("host", "chat.example"), ("sec-websocket-protocol", "chat.v2, chat.v1"), ("x-user", "ann")];
-        let headers: Vec<(HeaderName, HeaderValue)> = headers
-            .into_iter()
-            .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)))
-            .collect();
-        let peer = "192.0.2.7:4711".parse().unwrap();
-        let handshake = Handshake::new(SessionId::from(7), peer, "/chat?room=1", headers.iter().map(|(n, v)| (n, v)));
-        Self { handshake, facts: Facts::default(), handle: Handle::default(), now: Instant::ZERO }
-    }
+/// How filters are asked.
+trait Asks {
+    fn text(&mut self, filter: &mut dyn Filter, text: &str) -> Result<Verdict, FilterFailure>;
+    fn connect(&mut self, filter: &mut dyn Filter) -> Result<Admission, FilterFailure>;
+    fn close(&mut self, filter: &mut dyn Filter);
+}
 
-    fn call(&mut self) -> Call<'_> {
-        Call {
-            now: self.now,
-            route: "chat",
-            handshake: &self.handshake,
-            facts: &mut self.facts,
-            handle: &mut self.handle,
-            position: 2,
-        }
-    }
-
+impl Asks for Solo {
     fn text(&mut self, filter: &mut dyn Filter, text: &str) -> Result<Verdict, FilterFailure> {
         filter.on_message(self.call(), Direction::ToBackend, MessageKind::Text, text.as_bytes())
     }
@@ -112,11 +87,11 @@ impl Session {
 /// The cause of the failure of one message, for a filter that answers like this.
 fn cause(on_message: &'static str) -> Box<str> {
     let mut filter = load(&Guest::answering(on_message));
-    let failure = Session::new().text(&mut *filter, "x").unwrap_err();
+    let failure = a_session().text(&mut *filter, "x").unwrap_err();
     assert_eq!((&*failure.filter, failure.policy), ("probe", FailurePolicy::Deny));
     failure.cause
 }
 
 fn verdict(on_message: &'static str) -> Verdict {
-    Session::new().text(&mut *load(&Guest::answering(on_message)), "x").unwrap()
+    a_session().text(&mut *load(&Guest::answering(on_message)), "x").unwrap()
 }

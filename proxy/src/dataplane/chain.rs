@@ -12,6 +12,7 @@ pub use run::{Chain, Memory, Passage, SharedFilter, Subject};
 use super::callout::{Answer, Request, Terms};
 use super::handshake::Handshake;
 use super::message::{CloseReason, Direction, Message, MessageKind};
+use super::route::FailurePolicy;
 use crate::time::Instant;
 
 /// A filter as one worker has it, serving all of that worker's sessions whose route names it.
@@ -42,8 +43,11 @@ pub trait Filter {
         Renewal::Done
     }
 
-    /// A client asks to be let in.
-    fn on_handshake(&mut self, call: Call<'_>) -> Result<Admission, FilterFailure>;
+    /// A client asks to be let in. This, and what follows, need be written only by who subscribes to it.
+    fn on_handshake(&mut self, call: Call<'_>) -> Result<Admission, FilterFailure> {
+        let _ = call;
+        Ok(Admission::Accept)
+    }
 
     /// The same client, and the answer to what was asked about it. One that never asks has no use for it.
     fn on_handshake_answer(&mut self, call: Call<'_>, answer: &Answer) -> Result<Admission, FilterFailure> {
@@ -74,13 +78,22 @@ pub trait Filter {
     }
 
     /// Something became of the session's upstream.
-    fn on_upstream(&mut self, call: Call<'_>, event: UpstreamEvent) -> Result<Reaction, FilterFailure>;
+    fn on_upstream(&mut self, call: Call<'_>, event: UpstreamEvent) -> Result<Reaction, FilterFailure> {
+        let _ = (call, event);
+        Ok(Reaction::None)
+    }
 
     /// A heartbeat was answered at the edge.
-    fn on_heartbeat(&mut self, call: Call<'_>, direction: Direction) -> Result<Reaction, FilterFailure>;
+    fn on_heartbeat(&mut self, call: Call<'_>, direction: Direction) -> Result<Reaction, FilterFailure> {
+        let _ = (call, direction);
+        Ok(Reaction::None)
+    }
 
     /// A timer that the filter had set for this session is due.
-    fn on_timer(&mut self, call: Call<'_>, timer: u32) -> Result<Reaction, FilterFailure>;
+    fn on_timer(&mut self, call: Call<'_>, timer: u32) -> Result<Reaction, FilterFailure> {
+        let _ = (call, timer);
+        Ok(Reaction::None)
+    }
 
     /// The answer to what a reaction asked. One that never asks has no use for it.
     fn on_answer(&mut self, call: Call<'_>, answer: &Answer) -> Result<Reaction, FilterFailure> {
@@ -88,9 +101,18 @@ pub trait Filter {
         Ok(Reaction::None)
     }
 
+    /// It has asked on about an event after it was told that it is busy: a failure of its own making.
+    fn overasked(&mut self, call: Call<'_>) -> FilterFailure {
+        let _ = call;
+        let cause = "it called out although it was told that it is busy".into();
+        FilterFailure { filter: self.name().into(), cause, kind: FailureKind::Misuse, policy: FailurePolicy::Deny }
+    }
+
     /// The session is over, or was not let in after all. Called once for every session that any other call was made for,
     /// whatever the subscription, so that what the filter keeps of it can go.
-    fn on_close(&mut self, call: Call<'_>, reason: &CloseReason);
+    fn on_close(&mut self, call: Call<'_>, reason: &CloseReason) {
+        let _ = (call, reason);
+    }
 }
 
 /// How far a filter has come with a newer version of itself.
@@ -315,7 +337,7 @@ pub struct FilterFailure {
     /// What kind of failure that is.
     pub kind: FailureKind,
     /// What to do with the event.
-    pub policy: super::route::FailurePolicy,
+    pub policy: FailurePolicy,
 }
 
 /// How a filter failed.

@@ -1,21 +1,19 @@
 //! What the data path is given: listeners and routes, validated. Reading them from YAML is the config room's; choosing a
 //! route for a request is [`Routes::find`].
 
+mod filter;
 mod find;
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::callout::CalloutPolicy;
 use super::codec::Framing;
 use super::heartbeat::HeartbeatPolicy;
 use super::hold::HoldPolicy;
-use crate::oci;
-use crate::secret::Secrets;
 use crate::tls::{ClientTls, ServerTls};
 
+pub use filter::{FailurePolicy, FilterLimits, FilterSource, FilterSpec, Isolation};
 pub use find::{Came, has_dot_segments, parameter, parameters};
 
 /// Everything a worker needs to serve.
@@ -191,80 +189,6 @@ pub struct SlowClient {
     pub stall_timeout: Duration,
 }
 
-/// A filter as the YAML names it.
-#[derive(Clone, PartialEq, Debug)]
-pub struct FilterSpec {
-    /// Unique.
-    pub name: Box<str>,
-    /// Its component.
-    pub source: FilterSource,
-    /// The SHA-256 sum of the component that is meant, in lower-case hexadecimal digits; any other is refused.
-    pub sha256: Option<Box<str>>,
-    /// Handed to `configure` as JSON, with `secrets` in place of their names.
-    pub config: serde_json::Value,
-    /// What `config` names.
-    pub secrets: Secrets,
-    /// Files it may read, by the name it knows them under.
-    pub files: Vec<(Box<str>, PathBuf)>,
-    /// What a failure of the filter means to the event it failed on.
-    pub on_failure: FailurePolicy,
-    /// Who shares an instance.
-    pub isolation: Isolation,
-    /// What it may use.
-    pub limits: FilterLimits,
-    /// What it may ask of HTTP services.
-    pub callouts: CalloutPolicy,
-}
-
-/// Where a filter's component comes from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum FilterSource {
-    /// One that ships inside the binary.
-    Shipped(Box<str>),
-    /// A file.
-    File(PathBuf),
-    /// A registry.
-    Registry(oci::Reference),
-}
-
-/// What a failure of the filter means to the event it failed on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub enum FailurePolicy {
-    /// A handshake is refused with 503, a message closes its session with 1011.
-    #[default]
-    Deny,
-    /// As if the filter were not there.
-    Allow,
-}
-
-/// Which sessions share an instance of a filter.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub enum Isolation {
-    /// All of one worker.
-    #[default]
-    Shared,
-    /// None: each has its own.
-    Session,
-}
-
-/// What one instance of a filter may use.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct FilterLimits {
-    /// Linear memory. Default 16 MiB.
-    pub memory_bytes_max: usize,
-    /// An instance that has grown beyond this is replaced by a fresh one, its state carried over. Default: never.
-    pub recycle_bytes: Option<usize>,
-    /// One event. Default 10 ms.
-    pub deadline: Duration,
-    /// Calls to the host in one event. Default 1,000.
-    pub host_calls_max: u32,
-    /// Keys in one of its limiters, and entries in its store. Default 100,000.
-    pub table_entries_max: usize,
-    /// Instances over all workers, where each session has its own. Default 1,000: some hundred megabytes, and well under
-    /// what Linux lets a process map.
-    pub instances_max: usize,
-}
-
 impl Backend {
     /// The default of `connect_timeout`.
     pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -321,18 +245,5 @@ impl Default for MessageLimits {
 impl Default for SlowClient {
     fn default() -> Self {
         Self { bytes_max: 64 * 1024, stall_timeout: Duration::from_secs(60) }
-    }
-}
-
-impl Default for FilterLimits {
-    fn default() -> Self {
-        Self {
-            memory_bytes_max: 16 * 1024 * 1024,
-            recycle_bytes: None,
-            deadline: Duration::from_millis(10),
-            host_calls_max: 1_000,
-            table_entries_max: 100_000,
-            instances_max: 1_000,
-        }
     }
 }

@@ -125,6 +125,10 @@ impl Filter for Instance {
         })
     }
 
+    fn overasked(&mut self, call: Call<'_>) -> FilterFailure {
+        self.misused(&call, "call-out", "it asked on after it was told `busy`")
+    }
+
     /// An instance that does not know the session has nothing to free, so it is not told.
     fn on_close(&mut self, mut call: Call<'_>, reason: &CloseReason) {
         if self.closing(*call.handle) == Closing::Told {

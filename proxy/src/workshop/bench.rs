@@ -6,16 +6,14 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant as Clock};
 
-use http::{HeaderName, HeaderValue};
 use serde_json::{Value, json};
 
 use super::inspect::Form;
 use super::rehearsal::say;
+use super::solo::Solo;
 use super::{FAILED, MISUSED, source};
-use crate::dataplane::chain::{Admission, Call, Facts, Filter, Handle};
-use crate::dataplane::handshake::Handshake;
+use crate::dataplane::chain::{Admission, Call, Filter};
 use crate::dataplane::message::{Direction, MessageKind};
-use crate::id::SessionId;
 use crate::time::Instant;
 use crate::wasm::{Host, LoadedFilter};
 
@@ -107,29 +105,17 @@ fn measure(path: &Path, component: &[u8], bench: &Bench<'_>) -> Result<Costs, St
 }
 
 /// The one whose messages are measured.
-struct Session {
-    handshake: Handshake,
-    facts: Facts,
-    handle: Handle,
-    now: Instant,
-}
+struct Session(Solo);
 
 impl Session {
     fn new(target: &str) -> Result<Self, String> {
         target.parse::<http::uri::PathAndQuery>().map_err(|error| format!("--target {target}: {error}"))?;
-        let headers = std::iter::empty::<(&HeaderName, &HeaderValue)>();
-        Ok(Self {
-            handshake: Handshake::new(SessionId::from(1), ([192, 0, 2, 1], 40_000).into(), target, headers),
-            facts: Facts::default(),
-            handle: Handle::default(),
-            now: Instant::now(),
-        })
+        Ok(Self(Solo { now: Instant::now(), ..Solo::new(1, target, &[]) }))
     }
 
     fn call(&mut self) -> Call<'_> {
-        self.now = self.now + BETWEEN;
-        let Self { handshake, facts, handle, now } = self;
-        Call { now: *now, route: "bench", handshake, facts, handle, position: 0 }
+        self.0.now = self.0.now + BETWEEN;
+        self.0.call()
     }
 
     fn connect(&mut self, filter: &mut dyn Filter) -> Result<(), String> {

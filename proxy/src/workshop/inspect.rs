@@ -64,10 +64,10 @@ struct Configured {
 }
 
 fn inspect(path: &Path, component: &[u8], config: &Value) -> Result<Found, String> {
-    // Without a cache: how long compiling takes is what is asked.
-    let host = Host::new(None).map_err(|error| error.to_string())?;
+    // How long compiling takes is asked; what it made need not be made again by the next command.
+    let host = Host::new(source::cache().as_deref()).map_err(|error| error.to_string())?;
     let began = Clock::now();
-    let checked = host.check(component).map_err(|problem| problem.to_string())?;
+    let checked = host.check_anew(component).map_err(|problem| problem.to_string())?;
     let compile_ms = began.elapsed().as_secs_f64() * 1_000.0;
     let spec = source::spec(&source::name(path), config.clone());
     let configured = match host.load(&spec, component) {

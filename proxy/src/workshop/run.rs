@@ -10,10 +10,11 @@ use serde_json::{Value, json};
 
 use super::{FAILED, MISUSED, source};
 use crate::config::{self, Colour, Config};
+use crate::dataplane::callout::Origin;
 use crate::telemetry::LogFilter;
 
-/// What the filter says and answers, and what becomes of it.
-const LOG: &str = "info,belay::verdict=debug,belay::filter=debug";
+/// What the filter says, asks and answers, and what becomes of it.
+const LOG: &str = "info,belay::verdict=debug,belay::filter=debug,belay::dataplane::callout=debug";
 /// Memory of the one filter: as much as any language's runtime takes.
 const MEMORY: &str = "256MiB";
 
@@ -27,6 +28,8 @@ pub(super) struct Trial<'t> {
     pub(super) backend: &'t str,
     /// Where clients come.
     pub(super) listen: SocketAddr,
+    /// What callouts may ask.
+    pub(super) allow: &'t [Origin],
 }
 
 /// Serves until it is told to stop.
@@ -67,12 +70,15 @@ fn configuration(trial: &Trial<'_>, filter: &Path) -> Value {
         json!({ "name": "clients", "address": trial.listen.to_string() })
     };
     let name = source::name(filter);
+    let allow: Vec<String> = trial.allow.iter().map(ToString::to_string).collect();
     json!({
         "listeners": [listener],
         "workers": 1,
         "filter_cache": source::cache(),
         "telemetry": { "log": { "format": "pretty" } },
-        "filters": { (name.as_str()): { "wasm": filter, "config": trial.config, "limits": { "memory": MEMORY } } },
+        "filters": { (name.as_str()): {
+            "wasm": filter, "config": trial.config, "limits": { "memory": MEMORY }, "callouts": { "allow": allow },
+        } },
         "routes": [{ "match": { "listener": "clients" }, "backend": trial.backend, "filters": [name] }],
     })
 }

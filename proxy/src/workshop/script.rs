@@ -12,6 +12,7 @@ use serde_json::Value;
 pub use self::wanted::{
     LogLevel, Restored, Wanted, WantedClose, WantedContent, WantedLine, WantedRefusal, WantedRequest, WantedText,
 };
+use crate::dataplane::callout::Origin;
 use crate::dataplane::chain::{Interest, UpstreamEvent};
 use crate::dataplane::message::{CloseReason, Direction, Message};
 use crate::dataplane::route::{FailurePolicy, FilterLimits, Isolation};
@@ -49,6 +50,8 @@ pub struct Setup {
     pub isolation: Isolation,
     /// What it may use.
     pub limits: FilterLimits,
+    /// What callouts may ask; nothing: anything.
+    pub allow: Option<Vec<Origin>>,
     /// The wall clock, in milliseconds since 1970.
     pub unix_ms: u64,
     /// What chance gives, in turn; if empty, numbers that are the same each time.

@@ -4,8 +4,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use crate::dataplane::callout::CalloutPolicy;
-use crate::dataplane::route::{FailurePolicy, FilterLimits, FilterSource, FilterSpec, Isolation};
+use crate::dataplane::route::{FilterLimits, FilterSpec};
 
 /// A component's file, as for those that serve.
 const COMPONENT_BYTES_MAX: u64 = 128 * 1024 * 1024;
@@ -40,16 +39,9 @@ const MEMORY_BYTES_MAX: usize = 256 * 1024 * 1024;
 /// A filter as its author tries it: on its own, with room.
 pub(super) fn spec(name: &str, config: serde_json::Value) -> FilterSpec {
     FilterSpec {
-        secrets: Default::default(),
-        name: name.into(),
-        source: FilterSource::Shipped(name.into()),
-        sha256: None,
         config,
-        files: Vec::new(),
-        on_failure: FailurePolicy::Deny,
-        isolation: Isolation::Shared,
         limits: FilterLimits { memory_bytes_max: MEMORY_BYTES_MAX, ..FilterLimits::default() },
-        callouts: CalloutPolicy::default(),
+        ..FilterSpec::shipped(name)
     }
 }
 

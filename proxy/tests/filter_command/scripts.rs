@@ -141,6 +141,33 @@ scenarios:
 }
 
 #[test]
+fn a_service_that_may_not_be_asked_answers_nothing_in_a_script_either() {
+    let guest = Guest { items: REQUEST, on_message_answer: DROPS, ..Guest::answering(ASKS) };
+    let said = played(
+        &guest.component(),
+        "
+scenarios:
+  - name: it may ask this one
+    callouts: { allow: ['http://auth'] }
+    steps:
+      - connect: /chat
+      - { to_backend: x, expect: { call_out: {} } }
+      - { answer: { status: 200 }, expect: drop }
+  - name: and hears of another that it may not
+    callouts: { allow: ['http://auth:8080'] }
+    steps:
+      - connect: /chat
+      - { to_backend: x, expect: { call_out: {} } }
+      - { answer: { error: forbidden }, expect: drop }
+      - { to_backend: x, expect: { call_out: {} } }
+      - { answer: { status: 200 }, expect: drop }
+",
+    );
+    assert_eq!(said.code, Some(1), "{}{}", said.out, said.err);
+    assert!(said.out.contains("http://auth/check is asked, which 'callouts.allow' does not list"), "{}", said.out);
+}
+
+#[test]
 fn time_is_the_script_s() {
     let said = shipped(
         "rate-limit",

@@ -42,7 +42,7 @@ fn a_filter_hears_what_it_subscribed_to_and_no_more() {
     let subscription =
         Subscription { to_backend: Interest::Prefix(3), to_client: Interest::Size, ..Default::default() };
     assert_eq!(filter.subscription(), subscription);
-    let mut session = Session::new();
+    let mut session = a_session();
     assert_eq!(session.text(&mut *filter, "abcdef"), Ok(Verdict::Replace(b"abc".to_vec())));
     assert_eq!(session.text(&mut *filter, "a"), Ok(Verdict::Replace(b"a".to_vec())));
     let to_client = filter.on_message(session.call(), Direction::ToClient, MessageKind::Text, b"abcdef");
@@ -51,7 +51,7 @@ fn a_filter_hears_what_it_subscribed_to_and_no_more() {
 
 #[test]
 fn a_handshake_is_accepted_or_refused() {
-    assert_eq!(Session::new().connect(&mut *load(&Guest::default())), Ok(Admission::Accept));
+    assert_eq!(a_session().connect(&mut *load(&Guest::default())), Ok(Admission::Accept));
     let refuse = Guest {
         on_handshake: "
             (memory.fill (i32.const 0) (i32.const 0) (i32.const 64))
@@ -62,7 +62,7 @@ fn a_handshake_is_accepted_or_refused() {
             (i32.store (i32.const 16) (i32.const 1024)) (i32.store (i32.const 20) (i32.const 5)) (i32.const 0)",
         ..Guest::default()
     };
-    let Ok(Admission::Refuse(refusal)) = Session::new().connect(&mut *load(&refuse)) else { panic!("not refused") };
+    let Ok(Admission::Refuse(refusal)) = a_session().connect(&mut *load(&refuse)) else { panic!("not refused") };
     assert_eq!((refusal.status, &*refusal.body), (401, "hello"));
     assert_eq!(refusal.headers, [("hello".into(), "hello, filter".into())]);
 }
@@ -90,7 +90,7 @@ fn answers_that_may_not_stand_on_the_wire_are_failures() {
             (i32.store8 (i32.const 0) (i32.const 1)) (i32.store16 (i32.const 4) (i32.const 200)) (i32.const 0)",
         ..Guest::default()
     };
-    assert!(Session::new().connect(&mut *load(&refusal)).unwrap_err().cause.contains("status 200"));
+    assert!(a_session().connect(&mut *load(&refusal)).unwrap_err().cause.contains("status 200"));
 }
 
 #[test]
@@ -108,7 +108,7 @@ fn an_answer_that_is_not_allowed_costs_no_other_session_anything() {
         ..Guest::default()
     };
     let mut filter = load(&guest);
-    let (mut one, mut two) = (Session::new(), Session::new());
+    let (mut one, mut two) = (a_session(), a_session());
     assert_eq!(two.text(&mut *filter, "x"), Ok(Verdict::Continue));
     assert!(one.text(&mut *filter, "xx").is_err());
     let handle = two.handle;
@@ -131,7 +131,7 @@ fn attributes_headers_and_timers_are_the_sessions_own() {
         ..Guest::default()
     };
     let mut filter = load(&guest);
-    let (mut one, mut two) = (Session::new(), Session::new());
+    let (mut one, mut two) = (a_session(), a_session());
     one.text(&mut *filter, "x").unwrap();
     assert_eq!(one.facts.attribute("hello"), Some("hello, filter"));
     assert_eq!(one.facts.inner().unwrap().upstream_headers, [("hello".into(), "hello, filter".into())]);

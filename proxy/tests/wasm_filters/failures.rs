@@ -19,7 +19,7 @@ fn after_a_trap_sessions_are_opened_again_in_a_new_instance() {
     let host = Host::new(None).unwrap();
     let loaded = host.load(&spec(), &guest.component()).unwrap();
     let mut filter = loaded.instantiate().unwrap();
-    let (mut one, mut two) = (Session::new(), Session::new());
+    let (mut one, mut two) = (a_session(), a_session());
     one.connect(&mut *filter).unwrap();
     two.connect(&mut *filter).unwrap();
     one.text(&mut *filter, "x").unwrap();
@@ -48,7 +48,7 @@ fn a_session_that_ends_after_a_trap_leaves_nothing_behind() {
     let host = Host::new(None).unwrap();
     let loaded = host.load(&spec(), &guest.component()).unwrap();
     let mut filter = loaded.instantiate().unwrap();
-    let mut session = Session::new();
+    let mut session = a_session();
     session.connect(&mut *filter).unwrap();
     session.text(&mut *filter, "x").unwrap_err();
     session.close(&mut *filter);
@@ -63,7 +63,7 @@ fn a_crash_loop_is_throttled_and_ends_by_itself() {
     let host = Host::new(None).unwrap();
     let loaded = host.load(&spec(), &Guest::answering("unreachable").component()).unwrap();
     let mut filter = loaded.instantiate().unwrap();
-    let mut session = Session::new();
+    let mut session = a_session();
     for _ in 0..100 {
         session.text(&mut *filter, "x").unwrap_err();
     }
@@ -86,7 +86,7 @@ fn endless_recursion_is_stopped() {
         on_message: "(drop (call $down (i64.const 1))) (i32.const 0)",
         ..Guest::default()
     };
-    let failure = Session::new().text(&mut *load(&guest), "x").unwrap_err();
+    let failure = a_session().text(&mut *load(&guest), "x").unwrap_err();
     assert!(failure.cause.contains("nest too deep") && failure.cause.contains("down < down"), "{failure}");
 }
 
@@ -100,7 +100,7 @@ fn memory_is_bounded_and_comes_back() {
     let loaded = host.load(&spec(), &guest.component()).unwrap();
     let mut filter = loaded.instantiate().unwrap();
     assert_eq!(loaded.stats().memory_bytes.value(), 65_536);
-    let failure = Session::new().text(&mut *filter, "x").unwrap_err();
+    let failure = a_session().text(&mut *filter, "x").unwrap_err();
     assert!(failure.cause.contains("refused more than 16 MiB"), "{failure}");
     assert_eq!(loaded.stats().memory_bytes.value(), 0);
 }
@@ -123,7 +123,7 @@ fn a_flood_of_log_lines_is_thinned() {
     let host = Host::new(None).unwrap();
     let loaded = host.load(&spec(), &guest.component()).unwrap();
     let mut filter = loaded.instantiate().unwrap();
-    let mut session = Session::new();
+    let mut session = a_session();
     session.now = Instant::now();
     assert_eq!(session.text(&mut *filter, "x"), Ok(Verdict::Continue));
     assert_eq!(loaded.stats().log_lines_thinned.value(), 150);
@@ -144,13 +144,13 @@ fn one_filter_that_fails_costs_another_nothing() {
     let host = Host::new(None).unwrap();
     let good = host.load(&FilterSpec { name: "good".into(), ..spec() }, &Guest::default().component()).unwrap();
     let mut good = good.instantiate().unwrap();
-    let mut session = Session::new();
+    let mut session = a_session();
     session.text(&mut *good, "x").unwrap();
     let handle = session.handle;
     for bad in ["unreachable", "(loop $l (br $l)) unreachable", "(loop $l (drop (call $now_ms)) (br $l)) unreachable"] {
         let spec = FilterSpec { on_failure: FailurePolicy::Allow, ..spec() };
         let mut bad = host.load(&spec, &Guest::answering(bad).component()).unwrap().instantiate().unwrap();
-        assert_eq!(Session::new().text(&mut *bad, "x").unwrap_err().policy, FailurePolicy::Allow);
+        assert_eq!(a_session().text(&mut *bad, "x").unwrap_err().policy, FailurePolicy::Allow);
         assert_eq!(session.text(&mut *good, "x"), Ok(Verdict::Continue));
     }
     assert_eq!(session.handle, handle);

@@ -16,7 +16,7 @@ fn isolated(instances_max: usize) -> FilterSpec {
     FilterSpec { isolation: Isolation::Session, limits, ..spec() }
 }
 
-fn said(filter: &mut dyn Filter, session: &mut Session) -> String {
+fn said(filter: &mut dyn Filter, session: &mut Solo) -> String {
     match session.text(filter, "x") {
         Ok(Verdict::Replace(text)) => String::from_utf8(text).unwrap(),
         other => panic!("{other:?}"),
@@ -28,7 +28,7 @@ fn a_trap_of_one_sessions_instance_touches_no_other_session() {
     let host = Host::new(None).unwrap();
     let loaded = host.load(&isolated(10), &guest('a').component()).unwrap();
     let mut filter = loaded.instantiate().unwrap();
-    let (mut one, mut two) = (Session::new(), Session::new());
+    let (mut one, mut two) = (a_session(), a_session());
     one.connect(&mut *filter).unwrap();
     two.connect(&mut *filter).unwrap();
     assert_eq!((&*said(&mut *filter, &mut one), &*said(&mut *filter, &mut two)), ("a00000001", "a00000001"));
@@ -49,7 +49,7 @@ fn beyond_the_limit_the_failure_policy_answers_until_a_session_is_over() {
     let loaded = host.load(&isolated(2), &guest('a').component()).unwrap();
     // The limit holds over all workers.
     let (mut filter, mut other) = (loaded.instantiate().unwrap(), loaded.instantiate().unwrap());
-    let (mut one, mut two, mut three) = (Session::new(), Session::new(), Session::new());
+    let (mut one, mut two, mut three) = (a_session(), a_session(), a_session());
     one.connect(&mut *filter).unwrap();
     two.connect(&mut *other).unwrap();
     let failure = three.connect(&mut *filter).unwrap_err();
@@ -70,7 +70,7 @@ fn a_new_version_reaches_each_session_at_its_next_event_with_what_was_kept() {
     let host = Host::new(None).unwrap();
     let loaded = host.load(&isolated(10), &guest('a').component()).unwrap();
     let mut filter = loaded.instantiate().unwrap();
-    let (mut one, mut two) = (Session::new(), Session::new());
+    let (mut one, mut two) = (a_session(), a_session());
     one.connect(&mut *filter).unwrap();
     two.connect(&mut *filter).unwrap();
     said(&mut *filter, &mut one);
@@ -91,7 +91,7 @@ fn an_instance_takes_no_more_maps_than_is_reckoned_with() {
     let loaded = host.load(&isolated(INSTANCES), &guest('a').component()).unwrap();
     let mut filter = loaded.instantiate().unwrap();
     let before = maps();
-    let mut sessions: Vec<Session> = (0..INSTANCES).map(|_| Session::new()).collect();
+    let mut sessions: Vec<Solo> = (0..INSTANCES).map(|_| a_session()).collect();
     for session in &mut sessions {
         session.connect(&mut *filter).unwrap();
     }

@@ -16,7 +16,7 @@ fn recycled_at(pages: usize, isolation: Isolation) -> FilterSpec {
     FilterSpec { limits, isolation, ..spec() }
 }
 
-fn count(filter: &mut dyn Filter, session: &mut Session) -> u32 {
+fn count(filter: &mut dyn Filter, session: &mut Solo) -> u32 {
     match session.text(filter, "x") {
         Ok(Verdict::Replace(text)) => std::str::from_utf8(&text[1..]).unwrap().parse().unwrap(),
         other => panic!("{other:?}"),
@@ -26,7 +26,7 @@ fn count(filter: &mut dyn Filter, session: &mut Session) -> u32 {
 fn a_thousand_messages_of_ten_sessions(isolation: Isolation) {
     let loaded = Host::new(None).unwrap().load(&recycled_at(8, isolation), &growing().component()).unwrap();
     let mut filter = loaded.instantiate().unwrap();
-    let mut sessions: Vec<Session> = (0..10).map(|_| Session::new()).collect();
+    let mut sessions: Vec<Solo> = (0..10).map(|_| a_session()).collect();
     for session in &mut sessions {
         session.connect(&mut *filter).unwrap();
     }
@@ -58,7 +58,7 @@ fn so_is_one_that_a_session_has_to_itself() {
 fn one_that_is_not_to_be_replaced_ends_at_its_limit() {
     let limits = FilterLimits { recycle_bytes: None, ..recycled_at(8, Isolation::Shared).limits };
     let mut filter = load_as(FilterSpec { limits, ..spec() }, &growing()).unwrap();
-    let mut session = Session::new();
+    let mut session = a_session();
     session.connect(&mut *filter).unwrap();
     // The guest does not look whether it was given the page, so it goes on with what it has.
     assert_eq!((1..=100).map(|_| count(&mut *filter, &mut session)).last(), Some(100));
@@ -70,7 +70,7 @@ fn one_that_begins_beyond_the_mark_is_left_until_it_has_doubled() {
     guest.configure = ["(drop (memory.grow (i32.const 4)))", guest.configure].concat().leak();
     let loaded = Host::new(None).unwrap().load(&recycled_at(1, Isolation::Shared), &guest.component()).unwrap();
     let mut filter = loaded.instantiate().unwrap();
-    let mut session = Session::new();
+    let mut session = a_session();
     session.connect(&mut *filter).unwrap();
     let recycled: Vec<u64> = (1..=20)
         .map(|said| {

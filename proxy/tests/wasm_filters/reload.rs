@@ -4,7 +4,7 @@
 use super::*;
 use crate::guest::State;
 
-fn said(filter: &mut dyn Filter, session: &mut Session) -> String {
+fn said(filter: &mut dyn Filter, session: &mut Solo) -> String {
     match session.text(filter, "x") {
         Ok(Verdict::Replace(text)) => String::from_utf8(text).unwrap(),
         other => panic!("{other:?}"),
@@ -25,7 +25,7 @@ fn a_new_version_takes_over_between_two_events_with_what_was_kept() {
     let host = Host::new(None).unwrap();
     let loaded = host.load(&spec(), &Guest::counting('a').component()).unwrap();
     let mut filter = loaded.instantiate().unwrap();
-    let (mut one, mut two) = (Session::new(), Session::new());
+    let (mut one, mut two) = (a_session(), a_session());
     one.connect(&mut *filter).unwrap();
     two.connect(&mut *filter).unwrap();
     assert_eq!(said(&mut *filter, &mut one), "a00000001");
@@ -68,8 +68,8 @@ fn an_answer_goes_to_whichever_instance_there_is_by_then() {
     let host = Host::new(None).unwrap();
     let loaded = host.load(&spec(), &asking('a').component()).unwrap();
     let mut filter = loaded.instantiate().unwrap();
-    let (mut one, mut two) = (Session::new(), Session::new());
-    let answered = |filter: &mut dyn Filter, session: &mut Session| {
+    let (mut one, mut two) = (a_session(), a_session());
+    let answered = |filter: &mut dyn Filter, session: &mut Solo| {
         let answer = Err(CalloutError::Timeout);
         filter.on_message_answer(session.call(), Direction::ToBackend, MessageKind::Text, b"x", &answer)
     };
@@ -89,7 +89,7 @@ fn a_session_that_says_nothing_through_many_versions_goes_on_where_it_was() {
     let host = Host::new(None).unwrap();
     let loaded = host.load(&spec(), &Guest::counting('a').component()).unwrap();
     let mut filter = loaded.instantiate().unwrap();
-    let mut quiet: Vec<Session> = (0..300).map(|_| Session::new()).collect();
+    let mut quiet: Vec<Solo> = (0..300).map(|_| a_session()).collect();
     for session in &mut quiet {
         session.connect(&mut *filter).unwrap();
         said(&mut *filter, session);
@@ -111,7 +111,7 @@ fn the_old_instance_is_asked_in_turns_and_then_gone() {
     let host = Host::new(None).unwrap();
     let loaded = host.load(&spec(), &Guest::counting('a').component()).unwrap();
     let mut filter = loaded.instantiate().unwrap();
-    let mut sessions: Vec<Session> = (0..1000).map(|_| Session::new()).collect();
+    let mut sessions: Vec<Solo> = (0..1000).map(|_| a_session()).collect();
     for session in &mut sessions {
         session.connect(&mut *filter).unwrap();
     }
@@ -130,7 +130,7 @@ fn without_state_sessions_are_opened_again() {
     let host = Host::new(None).unwrap();
     let loaded = host.load(&spec(), &guest().component()).unwrap();
     let mut filter = loaded.instantiate().unwrap();
-    let mut session = Session::new();
+    let mut session = a_session();
     session.connect(&mut *filter).unwrap();
     host.reload(&loaded, &guest().component()).unwrap();
     renew(&mut *filter);
@@ -155,7 +155,7 @@ fn a_version_that_is_no_good_changes_nothing_but_what_is_told_of_it() {
     let host = Host::new(None).unwrap();
     let loaded = host.load(&spec(), &Guest::counting('a').component()).unwrap();
     let mut filter = loaded.instantiate().unwrap();
-    let mut session = Session::new();
+    let mut session = a_session();
     session.connect(&mut *filter).unwrap();
     let refuses = Guest { configure: "unreachable", ..Guest::default() };
     let bad: [&[u8]; 3] = [b"#!/bin/sh", &Guest::default().module(), &refuses.component()];
@@ -195,7 +195,7 @@ fn a_snapshot_that_fails_costs_state_and_no_session() {
         let host = Host::new(None).unwrap();
         let loaded = host.load(&spec(), &of_state(snapshot, FIRST).component()).unwrap();
         let mut filter = loaded.instantiate().unwrap();
-        let (mut one, mut two) = (Session::new(), Session::new());
+        let (mut one, mut two) = (a_session(), a_session());
         one.connect(&mut *filter).unwrap();
         two.connect(&mut *filter).unwrap();
         said(&mut *filter, &mut one);
@@ -216,7 +216,7 @@ fn a_restore_that_says_no_is_followed_by_a_fresh_start() {
     let host = Host::new(None).unwrap();
     let loaded = host.load(&spec(), &Guest::counting('a').component()).unwrap();
     let mut filter = loaded.instantiate().unwrap();
-    let mut session = Session::new();
+    let mut session = a_session();
     session.connect(&mut *filter).unwrap();
     said(&mut *filter, &mut session);
     host.reload(&loaded, &of_state(FIRST, REFUSES).component()).unwrap();
@@ -231,7 +231,7 @@ fn a_restore_that_traps_costs_one_event() {
     let host = Host::new(None).unwrap();
     let loaded = host.load(&spec(), &Guest::counting('a').component()).unwrap();
     let mut filter = loaded.instantiate().unwrap();
-    let mut session = Session::new();
+    let mut session = a_session();
     session.connect(&mut *filter).unwrap();
     host.reload(&loaded, &of_state(FIRST, "unreachable").component()).unwrap();
     renew(&mut *filter);
@@ -244,7 +244,7 @@ fn a_new_version_ends_a_crash_loop() {
     let host = Host::new(None).unwrap();
     let loaded = host.load(&spec(), &Guest::answering("unreachable").component()).unwrap();
     let mut filter = loaded.instantiate().unwrap();
-    let mut session = Session::new();
+    let mut session = a_session();
     for _ in 0..10 {
         session.text(&mut *filter, "x").unwrap_err();
     }

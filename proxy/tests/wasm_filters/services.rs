@@ -24,7 +24,7 @@ fn a_limiter_is_shared_by_the_instances_of_a_filter_and_outlives_them() {
     let host = Host::new(None).unwrap();
     let loaded = host.load(&spec(), &limited().component()).unwrap();
     let (mut here, mut there) = (loaded.instantiate().unwrap(), loaded.instantiate().unwrap());
-    let mut session = Session::new();
+    let mut session = a_session();
     session.now = Instant::now();
     assert_eq!(session.text(&mut *here, "ann"), Ok(Verdict::Continue));
     assert_eq!(session.text(&mut *there, "ann"), Ok(Verdict::Continue));
@@ -45,7 +45,7 @@ fn a_filter_counts_for_the_metrics() {
     let loaded = host.load(&spec(), &Guest::answering(on_message).component()).unwrap();
     let mut filter = loaded.instantiate().unwrap();
     for _ in 0..2 {
-        Session::new().text(&mut *filter, "x").unwrap();
+        a_session().text(&mut *filter, "x").unwrap();
     }
     let counts = host.services().counts();
     assert_eq!((&*counts[0].filter, &*counts[0].name, counts[0].value), ("probe", "hello", 6));
@@ -79,7 +79,7 @@ fn a_file_is_read_again_when_it_changes() {
 
     let files = vec![("hello".into(), dir.join("keys"))];
     let mut filter = load_as(FilterSpec { files, ..spec() }, &guest).unwrap();
-    let mut session = Session::new();
+    let mut session = a_session();
     let mut says = |s: u64| {
         session.now = Instant::ZERO + Duration::from_secs(s);
         session.text(&mut *filter, "x").unwrap()

@@ -15,7 +15,7 @@ fn shipped(host: &Host, name: &str, config: Value) -> Box<dyn Filter> {
 fn rate_limit_drops_what_is_too_much() {
     let host = Host::new(None).unwrap();
     let mut filter = shipped(&host, "rate-limit", json!({ "per": "session", "rate": "1/s", "burst": 2 }));
-    let mut session = Session::new();
+    let mut session = a_session();
     session.now = Instant::now();
     session.connect(&mut *filter).unwrap();
     let verdicts: Vec<Verdict> = (0..3).map(|_| session.text(&mut *filter, "x").unwrap()).collect();
@@ -31,7 +31,7 @@ fn circuit_breaker_opens_for_all_workers_at_once() {
     let config = json!({ "name": "backend", "results": 2, "failures": 50, "open_for": "10s" });
     let (mut here, mut there) =
         (shipped(&host, "circuit-breaker", config.clone()), shipped(&host, "circuit-breaker", config));
-    let (mut one, mut two) = (Session::new(), Session::new());
+    let (mut one, mut two) = (a_session(), a_session());
     one.connect(&mut *here).unwrap();
     for _ in 0..2 {
         here.on_upstream(one.call(), UpstreamEvent::Failed).unwrap();
@@ -46,7 +46,7 @@ fn circuit_breaker_opens_for_all_workers_at_once() {
 fn auth_jwt_refuses_who_brings_no_token() {
     let host = Host::new(None).unwrap();
     let mut filter = shipped(&host, "auth-jwt", json!({ "keys": [{ "secret": "0123456789abcdef0123456789abcdef" }] }));
-    let Ok(Admission::Refuse(refusal)) = Session::new().connect(&mut *filter) else { panic!("not refused") };
+    let Ok(Admission::Refuse(refusal)) = a_session().connect(&mut *filter) else { panic!("not refused") };
     assert_eq!(refusal.status, 401);
 }
 

@@ -57,16 +57,7 @@ impl Convert<'_> {
     }
 
     fn callouts(&mut self, callouts: wire::Callouts, path: &Path) -> CalloutPolicy {
-        let mut allow = Vec::new();
-        for (index, text) in callouts.allow.iter().enumerate() {
-            match text.parse::<Origin>() {
-                Ok(origin) => allow.push(origin),
-                Err(error) => {
-                    let help = "write scheme, host and port: https://auth.internal:8443".to_owned();
-                    self.note(&path.key("allow").item(index), format!("'{text}' is no origin: {error}"), Some(help));
-                }
-            }
-        }
+        let allow = self.origins(&callouts.allow, &path.key("allow"));
         let scheme = if allow.iter().any(Origin::is_secure) { Scheme::Secure } else { Scheme::Plain("https") };
         let tls = self.client_tls(callouts.tls, scheme, &path.key("tls"));
         CalloutPolicy {
@@ -76,6 +67,21 @@ impl Convert<'_> {
             in_flight_max: callouts.in_flight as usize,
             tls,
         }
+    }
+
+    /// What callouts may ask.
+    pub(super) fn origins(&mut self, texts: &[String], path: &Path) -> Vec<Origin> {
+        let mut origins = Vec::new();
+        for (index, text) in texts.iter().enumerate() {
+            match text.parse::<Origin>() {
+                Ok(origin) => origins.push(origin),
+                Err(error) => {
+                    let help = "write scheme, host and port: https://auth.internal:8443".to_owned();
+                    self.note(&path.item(index), format!("'{text}' is no origin: {error}"), Some(help));
+                }
+            }
+        }
+        origins
     }
 
     /// What is to be replaced must still live.

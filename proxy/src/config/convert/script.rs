@@ -55,6 +55,7 @@ impl Convert<'_> {
             on_failure: scenario.on_failure.into(),
             isolation: scenario.isolation.into(),
             limits: scenario.limits.into(),
+            allow: scenario.callouts.map(|given| self.origins(&given.allow, &path.key("callouts").key("allow"))),
             unix_ms: scenario.unix_ms.unwrap_or(UNIX_MS),
             random: scenario.random,
         };

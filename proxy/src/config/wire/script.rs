@@ -47,6 +47,8 @@ pub(in crate::config) struct Scenario {
     pub(in crate::config) isolation: Isolation,
     /// What one instance of the filter may use.
     pub(in crate::config) limits: FilterLimits,
+    /// What the filter may ask. Without it, anything: the script answers.
+    pub(in crate::config) callouts: Option<Allowed>,
     /// The wall clock at the beginning, in milliseconds since 1970. Without it, the first of January 2026.
     pub(in crate::config) unix_ms: Option<u64>,
     /// What `host.random` gives, in turn and over and over. Without it, numbers that are the same each time.
@@ -57,6 +59,14 @@ pub(in crate::config) struct Scenario {
     pub(in crate::config) subscription: Option<Subscription>,
     /// What happens, in order.
     pub(in crate::config) steps: Vec<Step>,
+}
+
+/// What a filter may ask of HTTP services.
+#[derive(Deserialize, Serialize, JsonSchema, Default, Debug)]
+#[serde(default, deny_unknown_fields)]
+pub(in crate::config) struct Allowed {
+    /// Origins that it may ask: scheme, host and port. What it asks of others must be answered by `{ error: forbidden }`.
+    pub(in crate::config) allow: Vec<String>,
 }
 
 /// A value that may be null, and is not the same as none.

@@ -12,6 +12,7 @@ use http::header::{
 };
 use http::{Method, Uri};
 use http_body_util::Full;
+use tracing::debug;
 
 use super::{Answer, CalloutError, Origin, REQUEST_BODY_BYTES_MAX, REQUEST_HEADERS_MAX, Request};
 use crate::tls::ClientTls;
@@ -116,8 +117,11 @@ impl Terms {
         let method = Method::from_bytes(request.method.as_bytes()).map_err(|_| CalloutError::Forbidden)?;
         let url: Uri = request.url.parse().map_err(|_| CalloutError::Forbidden)?;
         let origin = Origin::of(&url).map_err(|_| CalloutError::Forbidden)?;
+        if !self.policy.allow.contains(&origin) {
+            debug!(filter = %self.filter, %origin, "a callout was not made: `callouts.allow` does not list its origin");
+            return Err(CalloutError::Forbidden);
+        }
         let is_allowed = method != Method::CONNECT
-            && self.policy.allow.contains(&origin)
             && request.headers.len() <= REQUEST_HEADERS_MAX
             && request.body.len() <= REQUEST_BODY_BYTES_MAX;
         if !is_allowed {
@@ -156,7 +160,7 @@ fn headers(written: &[(Box<str>, Box<str>)]) -> Option<HeaderMap> {
 
 impl CalloutCounts {
     /// A callout that was not sent.
-    pub(super) fn count(&self, answer: &Answer) {
+    pub(in crate::dataplane) fn count(&self, answer: &Answer) {
         let outcome = match answer {
             Ok(_) => 0,
             Err(CalloutError::Forbidden) => 1,

@@ -99,8 +99,6 @@ impl Hears<'_> {
     const NOTHING: Self = Self { answers: 0, answer: None };
 }
 
-const BUSY: Answer = Err(CalloutError::Busy);
-
 /// Whether a message is to be said again to later upstreams.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Memory {
@@ -166,18 +164,20 @@ impl Chain {
             Some(answer) => filter.on_handshake_answer(subject.call(position), answer),
         };
         if hears.answers == ANSWERS_AN_EVENT_MAX && matches!(said, Ok(Admission::CallOut(_))) {
-            said = filter.on_handshake_answer(subject.call(position), &BUSY);
+            let busy = busy(&**filter);
+            said = filter.on_handshake_answer(subject.call(position), &busy);
+            if matches!(said, Ok(Admission::CallOut(_))) {
+                said = Err(filter.overasked(subject.call(position)));
+            }
         }
         span.admitted(&said);
         match said {
             Ok(Admission::Accept) => None,
             Ok(Admission::Refuse(refusal)) => Some(Entry::Refused(refusal)),
-            Ok(Admission::CallOut(request)) if hears.answers < ANSWERS_AN_EVENT_MAX => {
+            Ok(Admission::CallOut(request)) => {
                 let terms = filter.callouts().cloned();
                 Some(Entry::Asks(Box::new(Question { request, terms, position, answers: hears.answers })))
             }
-            // It has been told that it asks too much.
-            Ok(Admission::CallOut(_)) => Some(Entry::Refused(unavailable())),
             Err(failure) => match noted(failure) {
                 FailurePolicy::Allow => None,
                 FailurePolicy::Deny => Some(Entry::Refused(unavailable())),
@@ -230,6 +230,17 @@ impl Chain {
     pub fn on_answer(&self, subject: &mut Subject<'_>, position: usize, answer: &Answer) -> Reaction {
         let Some(filter) = self.filters.get(position) else { return Reaction::None };
         decided(filter.borrow_mut().on_answer(subject.call(position), answer))
+    }
+
+    /// What a filter's reaction asks is too much: it is told so. The same holds again.
+    pub fn on_busy(&self, subject: &mut Subject<'_>, position: usize) -> Reaction {
+        let Some(filter) = self.filters.get(position) else { return Reaction::None };
+        let mut filter = filter.borrow_mut();
+        let busy = busy(&**filter);
+        decided(match filter.on_answer(subject.call(position), &busy) {
+            Ok(Reaction::CallOut(_)) => Err(filter.overasked(subject.call(position))),
+            said => said,
+        })
     }
 
     /// What a filter's reaction asks.
@@ -287,6 +298,15 @@ impl Listening {
             Direction::ToClient => &self.to_client,
         }
     }
+}
+
+/// The answer to a callout that is not made, as others were made for the event or are under way.
+fn busy(filter: &dyn Filter) -> Answer {
+    let answer = Err(CalloutError::Busy);
+    if let Some(terms) = filter.callouts() {
+        terms.counts.count(&answer);
+    }
+    answer
 }
 
 fn decided(reaction: Result<Reaction, FilterFailure>) -> Reaction {

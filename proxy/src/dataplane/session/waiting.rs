@@ -4,10 +4,8 @@
 //! Of a direction whose message waits nothing more is read: what had been read with it is kept as the bytes they are, at most
 //! one buffer of the worker's, so whatever comes behind it, a close frame too, stays in order.
 
-use tracing::debug;
-
 use super::{Context, Core, Session, State};
-use crate::dataplane::callout::{ANSWERS_AN_EVENT_MAX, Answer, CalloutError};
+use crate::dataplane::callout::{ANSWERS_AN_EVENT_MAX, Answer};
 use crate::dataplane::chain::{Parked, Question, Reaction};
 use crate::dataplane::ledger::{Flow, LossReason};
 use crate::dataplane::message::Direction;
@@ -235,13 +233,8 @@ impl Core {
             self.waiting.0.get_or_insert_default().aside = Some((Stage::ToBeAsked, question));
             return;
         }
-        let busy = Err(CalloutError::Busy);
-        match self.ask_chain(cx, |chain, subject| chain.on_answer(subject, position, &busy)) {
-            Reaction::CallOut(_) => {
-                debug!(session = %self.handshake.session, position, "a filter asks on after it was told that it is busy");
-            }
-            other => self.obey(cx, other),
-        }
+        let reaction = self.ask_chain(cx, |chain, subject| chain.on_busy(subject, position));
+        self.obey(cx, reaction);
     }
 }
 

@@ -16,7 +16,7 @@ impl Stage<'_> {
         self.counters(step, &mut found);
         self.log(step, &mut found);
         self.carried_over(step, &mut found);
-        let facts = self.session(&step.session).and_then(|actor: &Actor| actor.facts.inner());
+        let facts = self.session(&step.session).and_then(|actor: &Actor| actor.solo.facts.inner());
         let none = FactsInner::default();
         let facts = facts.unwrap_or(&none);
         texts("attributes", &step.effects.attributes, &facts.attributes, &mut found);

@@ -1,32 +1,29 @@
 //! A filter and its sessions, in a script's time. Sessions here are what the seam of filters needs of them: a handshake,
 //! facts, a handle, and what they wait for. None of them ends but by the script's `close`, or by a refusal.
 
+mod actor;
 mod files;
 mod reload;
 mod timers;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use http::{HeaderName, HeaderValue};
-
+pub(super) use self::actor::Actor;
 use self::files::Files;
 use self::reload::refused;
 use super::compare::{self, Got};
 use super::lines::Lines;
 use super::scripted::Scripted;
 use super::{Difference, Theatre};
-use crate::dataplane::callout::{self, CalloutError, CalloutPolicy, Response};
-use crate::dataplane::chain::{
-    Admission, Call, Facts, Filter, FilterFailure, Handle, Interest, Reaction, Renewal, Subscription, Verdict,
-};
-use crate::dataplane::handshake::Handshake;
-use crate::dataplane::message::{CloseReason, Direction, Message};
-use crate::dataplane::route::{FilterSource, FilterSpec};
+use crate::dataplane::callout::Origin;
+use crate::dataplane::chain::{Call, Filter, Handle, Interest, Renewal, Subscription};
+use crate::dataplane::message::{CloseReason, Direction};
+use crate::dataplane::route::FilterSpec;
 use crate::id::SessionId;
 use crate::time::Instant;
 use crate::wasm::{Host, LoadedFilter, Surroundings};
-use crate::workshop::script::{CalloutOutcome, Connect, Event, Setup, Step};
+use crate::workshop::script::{Event, Setup, Step};
 
 /// See the module.
 pub(super) struct Stage<'t> {
@@ -35,6 +32,8 @@ pub(super) struct Stage<'t> {
     pub(super) lines: Lines,
     component: &'t [u8],
     spec: FilterSpec,
+    /// What callouts may ask; nothing: anything.
+    allow: Option<Vec<Origin>>,
     files: Files,
     pub(super) loaded: Arc<LoadedFilter>,
     filter: Box<dyn Filter>,
@@ -43,22 +42,6 @@ pub(super) struct Stage<'t> {
     sessions_made: u128,
     /// Sessions that took in a state, before the step that is played.
     carried_before: u64,
-}
-
-/// A session, as the filter's seam needs it.
-pub(super) struct Actor {
-    route: Box<str>,
-    handshake: Handshake,
-    pub(super) facts: Facts,
-    handle: Handle,
-    waits_for: VecDeque<Asked>,
-}
-
-/// What a callout is about.
-enum Asked {
-    Handshake,
-    Message(Direction, Message),
-    Reaction,
 }
 
 /// Whether the filter serves.
@@ -74,16 +57,12 @@ impl<'t> Stage<'t> {
         theatre.scripted.begin(setup);
         let files = Files::new(&setup.files).map_err(|error| format!("its files cannot be written: {error}"))?;
         let spec = FilterSpec {
-            secrets: Default::default(),
-            name: theatre.name.clone(),
-            source: FilterSource::Shipped(theatre.name.clone()),
-            sha256: None,
             config: setup.config.clone(),
             files: files.paths(),
             on_failure: setup.on_failure,
             isolation: setup.isolation,
             limits: setup.limits,
-            callouts: CalloutPolicy::default(),
+            ..FilterSpec::shipped(&theatre.name)
         };
         let loaded = match theatre.host.load(&spec, &theatre.component) {
             Ok(loaded) => loaded,
@@ -96,6 +75,7 @@ impl<'t> Stage<'t> {
             lines: lines.clone(),
             component: &theatre.component,
             spec,
+            allow: setup.allow.clone(),
             files,
             loaded,
             filter,
@@ -161,12 +141,7 @@ impl<'t> Stage<'t> {
                 if interest == Interest::Ignore {
                     return Ok(Some(Got::Unasked));
                 }
-                let waits = |asked: &Asked| match asked {
-                    Asked::Handshake => true,
-                    Asked::Message(waiting, _) => waiting == direction,
-                    Asked::Reaction => false,
-                };
-                if self.sessions.get(name).is_some_and(|actor| actor.waits_for.iter().any(waits)) {
+                if self.sessions.get(name).is_some_and(|actor| actor.reads_nothing(*direction)) {
                     return Err(vec![impossible("this message waits for the answer to a callout: 'answer' it first")]);
                 }
                 let answer = self
@@ -206,69 +181,8 @@ impl<'t> Stage<'t> {
         let Some(actor) = self.sessions.get_mut(session) else {
             return Err(vec![impossible(&format!("there is no session '{session}' any more"))]);
         };
-        let Actor { route, handshake, facts, handle, .. } = actor;
-        let about = Call { now: self.now, route, handshake, facts, handle, position: 0 };
-        Ok(call(&mut *self.filter, about))
-    }
-
-    fn waits(&mut self, session: &str, asked: Asked) {
-        if let Some(actor) = self.sessions.get_mut(session) {
-            actor.waits_for.push_back(asked);
-        }
-    }
-
-    fn admitted(&mut self, session: &str, answer: Result<Admission, FilterFailure>) -> Got {
-        match &answer {
-            Ok(Admission::CallOut(_)) => self.waits(session, Asked::Handshake),
-            Ok(Admission::Refuse(_)) => {
-                // The filter hears of its end, and the script nothing.
-                let _ = self.close(session, &CloseReason::default());
-            }
-            Ok(Admission::Accept) | Err(_) => {}
-        }
-        answer.map_or_else(Got::Failed, Got::Admission)
-    }
-
-    fn judged(
-        &mut self,
-        session: &str,
-        answer: Result<Verdict, FilterFailure>,
-        direction: Direction,
-        message: &Message,
-    ) -> Got {
-        if let Ok(Verdict::CallOut(_)) = &answer {
-            self.waits(session, Asked::Message(direction, message.clone()));
-        }
-        answer.map_or_else(Got::Failed, Got::Verdict)
-    }
-
-    fn reacted(&mut self, session: &str, answer: Result<Reaction, FilterFailure>) -> Got {
-        if let Ok(Reaction::CallOut(_)) = &answer {
-            self.waits(session, Asked::Reaction);
-        }
-        answer.map_or_else(Got::Failed, Got::Reaction)
-    }
-
-    fn answer(&mut self, session: &str, outcome: &CalloutOutcome) -> Result<Got, Vec<Difference>> {
-        let asked = self.sessions.get_mut(session).and_then(|actor| actor.waits_for.pop_front());
-        let answer = answer_of(outcome);
-        match asked {
-            None => Err(vec![impossible("this session waits for no answer: the filter has not called out")]),
-            Some(Asked::Handshake) => {
-                let admission = self.call(session, |filter, call| filter.on_handshake_answer(call, &answer))?;
-                Ok(self.admitted(session, admission))
-            }
-            Some(Asked::Message(direction, message)) => {
-                let verdict = self.call(session, |filter, call| {
-                    filter.on_message_answer(call, direction, message.kind, &message.payload, &answer)
-                })?;
-                Ok(self.judged(session, verdict, direction, &message))
-            }
-            Some(Asked::Reaction) => {
-                let reaction = self.call(session, |filter, call| filter.on_answer(call, &answer))?;
-                Ok(self.reacted(session, reaction))
-            }
-        }
+        actor.solo.now = self.now;
+        Ok(call(&mut *self.filter, actor.solo.call()))
     }
 
     fn close(&mut self, session: &str, reason: &CloseReason) -> Result<(), Vec<Difference>> {
@@ -282,37 +196,6 @@ impl<'t> Stage<'t> {
     }
 }
 
-impl Actor {
-    fn new(connect: &Connect, session: SessionId) -> Self {
-        let headers: Vec<(HeaderName, HeaderValue)> = connect
-            .headers
-            .iter()
-            .filter_map(|(name, value)| Some((name.parse().ok()?, value.parse().ok()?)))
-            .collect();
-        let headers = headers.iter().map(|(name, value)| (name, value));
-        Self {
-            route: connect.route.clone(),
-            handshake: Handshake::new(session, connect.peer, &connect.target, headers),
-            facts: Facts::default(),
-            handle: Handle::default(),
-            waits_for: VecDeque::new(),
-        }
-    }
-}
-
 fn impossible(why: &str) -> Difference {
     Difference::new("the script", "something that can happen", why)
-}
-
-fn answer_of(outcome: &CalloutOutcome) -> callout::Answer {
-    match outcome {
-        CalloutOutcome::Response { status, headers, body } => {
-            Ok(Response { status: *status, headers: headers.clone(), body: body.clone() })
-        }
-        CalloutOutcome::Forbidden => Err(CalloutError::Forbidden),
-        CalloutOutcome::Busy => Err(CalloutError::Busy),
-        CalloutOutcome::Timeout => Err(CalloutError::Timeout),
-        CalloutOutcome::Unreachable => Err(CalloutError::Unreachable),
-        CalloutOutcome::TooLarge => Err(CalloutError::TooLarge),
-    }
 }

@@ -64,7 +64,7 @@ pub enum WantedContent {
 /// Nothing: not compared.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct WantedRefusal {
-    /// 400 to 599.
+    /// 300 to 599.
     pub status: Option<u16>,
     /// These, and perhaps others. Nothing: not there.
     pub headers: Vec<(Box<str>, Option<WantedText>)>,

@@ -20,10 +20,8 @@ impl Convert<'_> {
     pub(super) fn payload(&mut self, payload: wire::PayloadOrText, path: &Path) -> Message {
         match payload {
             wire::PayloadOrText::Text(text) => Message::text(text),
-            wire::PayloadOrText::Payload(payload) => {
-                let wire::Payload { text, json, hex, base64, times } = payload;
-                let given = wire::ContentMatch { text, json, hex, base64, times, contains: None, starts_with: None };
-                match self.one_of(given, path) {
+            wire::PayloadOrText::Payload(is) => {
+                match self.one_of(wire::ContentMatch { is, ..Default::default() }, path) {
                     Some(WantedContent::Is(message)) => message,
                     Some(WantedContent::Json(value)) => Message::text(value.to_string()),
                     Some(WantedContent::Like(_)) | None => Message::text(""),
@@ -42,16 +40,17 @@ impl Convert<'_> {
     }
 
     fn one_of(&mut self, content: wire::ContentMatch, path: &Path) -> Option<WantedContent> {
-        let times = content.times.unwrap_or(1) as usize;
-        let repeats = content.times.is_some();
+        let wire::ContentMatch { is, contains, starts_with } = content;
+        let times = is.times.unwrap_or(1) as usize;
+        let repeats = is.times.is_some();
         let mut given = Vec::new();
-        if let Some(text) = content.text {
+        if let Some(text) = is.text {
             given.push(("text", self.repeated(MessageKind::Text, text.into_bytes(), times, path)));
         }
-        if let Some(json) = content.json {
+        if let Some(json) = is.json {
             given.push(("json", WantedContent::Json(json)));
         }
-        if let Some(digits) = content.hex {
+        if let Some(digits) = is.hex {
             let bytes = hex(&digits).unwrap_or_else(|| {
                 let help = "write two digits of 0 to 9 and a to f for each byte: '01 ff'".to_owned();
                 self.note(&path.key("hex"), "not bytes in hexadecimal digits".to_owned(), Some(help));
@@ -59,7 +58,7 @@ impl Convert<'_> {
             });
             given.push(("hex", self.repeated(MessageKind::Binary, bytes, times, path)));
         }
-        if let Some(text) = content.base64 {
+        if let Some(text) = is.base64 {
             let bytes = STANDARD.decode(&text).unwrap_or_else(|error| {
                 let help = "RFC 4648, section 4, has how it is written".to_owned();
                 self.note(&path.key("base64"), format!("not base64: {error}"), Some(help));
@@ -67,10 +66,10 @@ impl Convert<'_> {
             });
             given.push(("base64", self.repeated(MessageKind::Binary, bytes, times, path)));
         }
-        if let Some(text) = content.contains {
+        if let Some(text) = contains {
             given.push(("contains", WantedContent::Like(WantedText::Contains(text.into()))));
         }
-        if let Some(text) = content.starts_with {
+        if let Some(text) = starts_with {
             given.push(("starts_with", WantedContent::Like(WantedText::StartsWith(text.into()))));
         }
         match (given.pop(), given.pop()) {

@@ -66,7 +66,7 @@ pub(in crate::config) enum ExpectAnswer {
 #[derive(Deserialize, Serialize, JsonSchema, Debug)]
 #[serde(untagged)]
 pub(in crate::config) enum RefusalOrStatus {
-    /// 400 to 599.
+    /// 300 to 599.
     Status(u16),
     /// With more.
     Refusal(Box<Refusal>),
@@ -76,7 +76,7 @@ pub(in crate::config) enum RefusalOrStatus {
 #[derive(Deserialize, Serialize, JsonSchema, Default, Debug)]
 #[serde(default, deny_unknown_fields)]
 pub(in crate::config) struct Refusal {
-    /// 400 to 599.
+    /// 300 to 599.
     pub(in crate::config) status: Option<u16>,
     /// These, and perhaps others. Null: not there.
     pub(in crate::config) headers: BTreeMap<String, Option<TextMatch>>,

@@ -26,7 +26,7 @@ pub(in crate::config) struct Payload {
     pub(in crate::config) hex: Option<String>,
     /// Bytes.
     pub(in crate::config) base64: Option<String>,
-    /// So many times over.
+    /// Of `text`, `hex` and `base64`: so many times over.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub(in crate::config) times: Option<u32>,
 }
@@ -41,21 +41,15 @@ pub(in crate::config) enum Content {
     Match(ContentMatch),
 }
 
-/// One of `text`, `json`, `hex`, `base64`, `contains` and `starts_with`.
+/// One of `text`, `json`, `hex`, `base64`, `contains` and `starts_with`. JSON may be written in any way.
+// No `deny_unknown_fields`, which serde has not beside `flatten`: the schema says it, and unknown keys are found by that.
 #[derive(Deserialize, Serialize, JsonSchema, Default, Debug)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default)]
+#[schemars(extend("additionalProperties" = false))]
 pub(in crate::config) struct ContentMatch {
-    /// This text.
-    pub(in crate::config) text: Option<String>,
-    /// This value as JSON, however it is written.
-    pub(in crate::config) json: Option<Value>,
-    /// These bytes, two digits each; spaces are left out.
-    pub(in crate::config) hex: Option<String>,
-    /// These bytes.
-    pub(in crate::config) base64: Option<String>,
-    /// Of `text`, `hex` and `base64`: so many times over.
-    #[schemars(range(min = 1, max = 1_000_000))]
-    pub(in crate::config) times: Option<u32>,
+    /// This content.
+    #[serde(flatten)]
+    pub(in crate::config) is: Payload,
     /// A text that has this in it.
     pub(in crate::config) contains: Option<String>,
     /// A text that begins so.

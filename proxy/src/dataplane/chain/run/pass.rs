@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::super::{FilterFailure, Parked, Question, Subject, Verdict};
-use super::{BUSY, Chain, FILTER_FAILED, Hears, Memory, Passage, noted};
+use super::{Chain, FILTER_FAILED, Hears, Memory, Passage, busy, noted};
 use crate::dataplane::callout::{ANSWERS_AN_EVENT_MAX, Answer};
 use crate::dataplane::message::{CloseReason, Direction, MessageKind};
 use crate::dataplane::route::FailurePolicy;
@@ -78,13 +78,11 @@ impl Chain {
                 Ok(Verdict::Drop) => Passage::Drop,
                 Ok(Verdict::Heartbeat(answer)) => Passage::Heartbeat(answer),
                 Ok(Verdict::Close(reason)) => Passage::Close(reason),
-                Ok(Verdict::CallOut(request)) if hears.answers < ANSWERS_AN_EVENT_MAX => {
+                Ok(Verdict::CallOut(request)) => {
                     let terms = self.filters[position].borrow().callouts().cloned();
                     let question = Question { request, terms, position, answers: hears.answers };
                     return Passage::Asks(Box::new(Parked { question, journey, payload: payload.into_owned() }));
                 }
-                // It has been told that it asks too much.
-                Ok(Verdict::CallOut(_)) => Passage::Close(CloseReason::new(FILTER_FAILED, "filter failed")),
                 Err(failure) => match noted(failure) {
                     FailurePolicy::Allow => continue,
                     FailurePolicy::Deny => Passage::Close(CloseReason::new(FILTER_FAILED, "filter failed")),
@@ -115,7 +113,11 @@ impl Chain {
             Some(answer) => filter.on_message_answer(subject.call(position), direction, kind, payload, answer),
         };
         if hears.answers == ANSWERS_AN_EVENT_MAX && matches!(said, Ok(Verdict::CallOut(_))) {
-            said = filter.on_message_answer(subject.call(position), direction, kind, payload, &BUSY);
+            let busy = busy(&**filter);
+            said = filter.on_message_answer(subject.call(position), direction, kind, payload, &busy);
+            if matches!(said, Ok(Verdict::CallOut(_))) {
+                said = Err(filter.overasked(subject.call(position)));
+            }
         }
         match (called, &said) {
             (Some(called), _) => called.answered(&said),

@@ -306,20 +306,6 @@ impl Filter for Asking {
         let payload = String::from_utf8_lossy(payload);
         Ok(self.asks(&payload).map_or(Verdict::Continue, Verdict::CallOut))
     }
-
-    fn on_upstream(&mut self, _: Call<'_>, _: UpstreamEvent) -> Result<Reaction, FilterFailure> {
-        Ok(Reaction::None)
-    }
-
-    fn on_heartbeat(&mut self, _: Call<'_>, _: Direction) -> Result<Reaction, FilterFailure> {
-        Ok(Reaction::None)
-    }
-
-    fn on_timer(&mut self, _: Call<'_>, _: u32) -> Result<Reaction, FilterFailure> {
-        Ok(Reaction::None)
-    }
-
-    fn on_close(&mut self, _: Call<'_>, _: &CloseReason) {}
 }
 
 /// One that asks so many times between two that do not.

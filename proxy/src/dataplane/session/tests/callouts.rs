@@ -7,8 +7,7 @@ use std::time::Duration;
 use super::world::{World, policy};
 use crate::dataplane::callout::{Answer, CalloutError, Request, Response};
 use crate::dataplane::chain::{
-    Admission, Call, Chain, FailureKind, Filter, FilterFailure, Interest, Reaction, Subscription, UpstreamEvent,
-    Verdict,
+    Call, Chain, FailureKind, Filter, FilterFailure, Interest, Reaction, Subscription, Verdict,
 };
 use crate::dataplane::ledger::LossReason;
 use crate::dataplane::message::{CloseReason, Direction, Message, MessageKind};
@@ -34,10 +33,6 @@ impl Filter for Curious {
             heartbeat: true,
             ..Subscription::default()
         }
-    }
-
-    fn on_handshake(&mut self, _: Call<'_>) -> Result<Admission, FilterFailure> {
-        Ok(Admission::Accept)
     }
 
     fn on_message(
@@ -75,16 +70,8 @@ impl Filter for Curious {
         })
     }
 
-    fn on_upstream(&mut self, _: Call<'_>, _: UpstreamEvent) -> Result<Reaction, FilterFailure> {
-        Ok(Reaction::None)
-    }
-
     fn on_heartbeat(&mut self, _: Call<'_>, _: Direction) -> Result<Reaction, FilterFailure> {
         Ok(Reaction::CallOut(ask("beat")))
-    }
-
-    fn on_timer(&mut self, _: Call<'_>, _: u32) -> Result<Reaction, FilterFailure> {
-        Ok(Reaction::None)
     }
 
     fn on_answer(&mut self, _: Call<'_>, answer: &Answer) -> Result<Reaction, FilterFailure> {
@@ -94,8 +81,6 @@ impl Filter for Curious {
             Err(error) => Reaction::Send(Message::text(format!("{error:?}"))),
         })
     }
-
-    fn on_close(&mut self, _: Call<'_>, _: &CloseReason) {}
 }
 
 const UP: Errand = Errand::Message(Direction::ToBackend);

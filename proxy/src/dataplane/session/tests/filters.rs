@@ -4,10 +4,8 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use super::world::{World, policy};
-use crate::dataplane::chain::{
-    Admission, Call, Chain, Filter, FilterFailure, Interest, Reaction, Subscription, UpstreamEvent, Verdict,
-};
-use crate::dataplane::message::{CloseReason, Direction, Message, MessageKind};
+use crate::dataplane::chain::{Call, Chain, Filter, FilterFailure, Interest, Subscription, Verdict};
+use crate::dataplane::message::{Direction, Message, MessageKind};
 
 /// Does what a message says; passes on what says nothing.
 struct Obedient;
@@ -19,10 +17,6 @@ impl Filter for Obedient {
 
     fn subscription(&self) -> Subscription {
         Subscription { to_backend: Interest::Whole, to_client: Interest::Whole, ..Subscription::default() }
-    }
-
-    fn on_handshake(&mut self, _: Call<'_>) -> Result<Admission, FilterFailure> {
-        Ok(Admission::Accept)
     }
 
     fn on_message(
@@ -39,20 +33,6 @@ impl Filter for Obedient {
             _ => Verdict::Continue,
         })
     }
-
-    fn on_upstream(&mut self, _: Call<'_>, _: UpstreamEvent) -> Result<Reaction, FilterFailure> {
-        Ok(Reaction::None)
-    }
-
-    fn on_heartbeat(&mut self, _: Call<'_>, _: Direction) -> Result<Reaction, FilterFailure> {
-        Ok(Reaction::None)
-    }
-
-    fn on_timer(&mut self, _: Call<'_>, _: u32) -> Result<Reaction, FilterFailure> {
-        Ok(Reaction::None)
-    }
-
-    fn on_close(&mut self, _: Call<'_>, _: &CloseReason) {}
 }
 
 fn obeyed() -> World {

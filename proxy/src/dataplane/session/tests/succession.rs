@@ -5,8 +5,7 @@ use std::rc::Rc;
 
 use super::*;
 use crate::dataplane::chain::{
-    Admission, Call, Chain, Filter, FilterFailure, FilterTimer, Reaction, SharedFilter, Subscription, UpstreamEvent,
-    Verdict,
+    Call, Chain, Filter, FilterFailure, FilterTimer, Reaction, SharedFilter, Subscription, Verdict,
 };
 use crate::dataplane::chain::{Handle, Interest};
 use crate::dataplane::codec::{Opcode, encode};
@@ -30,10 +29,6 @@ impl Filter for Stamp {
         Subscription { to_backend: Interest::Whole, ..Subscription::default() }
     }
 
-    fn on_handshake(&mut self, _: Call<'_>) -> Result<Admission, FilterFailure> {
-        Ok(Admission::Accept)
-    }
-
     fn on_message(
         &mut self,
         call: Call<'_>,
@@ -50,14 +45,6 @@ impl Filter for Stamp {
             call.facts.inner_mut().timers.push(FilterTimer { position: call.position, timer: 7, at });
         }
         Ok(Verdict::Replace(format!("{}{}{}", String::from_utf8_lossy(payload), self.name, call.handle.slot).into()))
-    }
-
-    fn on_upstream(&mut self, _: Call<'_>, _: UpstreamEvent) -> Result<Reaction, FilterFailure> {
-        Ok(Reaction::None)
-    }
-
-    fn on_heartbeat(&mut self, _: Call<'_>, _: Direction) -> Result<Reaction, FilterFailure> {
-        Ok(Reaction::None)
     }
 
     fn on_timer(&mut self, _: Call<'_>, timer: u32) -> Result<Reaction, FilterFailure> {

@@ -14,7 +14,7 @@ impl Stage<'_> {
             let Some(actor) = self.sessions.get(session) else {
                 return Err(vec![impossible(&format!("there is no session '{session}' whose state it could be"))]);
             };
-            states.insert(actor.handshake.session, state.clone());
+            states.insert(actor.solo.handshake.session, state.clone());
         }
         let other = match &reload.wasm {
             Some(path) => Some(std::fs::read(path).map_err(|error| vec![impossible(&error.to_string())])?),

@@ -45,12 +45,12 @@ impl Stage<'_> {
 
     /// The first that is due by then; its session knows it no more.
     fn next_timer(&mut self, until: Instant) -> Option<(Box<str>, FilterTimer)> {
-        let due = self.sessions.iter().filter_map(|(name, actor)| Some((actor.facts.next_timer()?, name)));
+        let due = self.sessions.iter().filter_map(|(name, actor)| Some((actor.solo.facts.next_timer()?, name)));
         let due = due.filter(|(timer, _)| timer.at <= until);
         let (timer, session) = due.min_by_key(|(timer, name)| (timer.at, (*name).clone()))?;
         let session = session.clone();
         let actor = self.sessions.get_mut(&session)?;
-        actor.facts.inner_mut().timers.retain(|known| *known != timer);
+        actor.solo.facts.inner_mut().timers.retain(|known| *known != timer);
         Some((session, timer))
     }
 
