@@ -6,6 +6,7 @@ mod bench;
 mod child;
 mod demo;
 mod filters;
+mod image;
 mod languages;
 mod simulate;
 mod test;
@@ -25,6 +26,7 @@ tasks:
   simulate  compare ways to find dead clients, in virtual time (simulate heartbeats --help: how)
   test      run every test there is (--help: one step alone)
   filters   build the filters that ship with Belay (--help: its options)
+  image     build Belay's image, for both processors (--help: how)
   languages build, judge and measure the same filter in every language (--help: how)
 ";
 
@@ -41,6 +43,7 @@ fn main() -> ExitCode {
         "simulate" => simulate::run(arguments),
         "test" => test::run(lexopt::Parser::from_args(arguments)),
         "filters" => filters::run(arguments),
+        "image" => image::run(lexopt::Parser::from_args(arguments)),
         "languages" => languages::run(lexopt::Parser::from_args(arguments)),
         child::TASK => child::become_program(arguments),
         unknown => Err(format!("there is no task '{unknown}'\n\n{USAGE}")),
