@@ -2,7 +2,7 @@
 //! musl so that it needs no system around it, the certificates of public authorities, and the bills of materials. The
 //! Containerfile has its programs from here too.
 
-mod layout;
+pub(crate) mod layout;
 mod root;
 mod tools;
 

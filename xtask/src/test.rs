@@ -3,6 +3,7 @@
 
 mod browser;
 mod chart;
+mod image;
 mod languages;
 mod report;
 pub(crate) mod tools;
@@ -24,7 +25,7 @@ struct Step {
     run: fn() -> Verdict,
 }
 
-const STEPS: [Step; 10] = [
+const STEPS: [Step; 11] = [
     Step { name: "format", run: format },
     Step { name: "clippy", run: clippy },
     Step { name: "build", run: build },
@@ -34,6 +35,7 @@ const STEPS: [Step; 10] = [
     Step { name: "fuzz-targets", run: fuzz_targets },
     Step { name: "browser", run: browser::run },
     Step { name: "chart", run: chart::run },
+    Step { name: "image", run: image::run },
     Step { name: "licences", run: licences },
 ];
 

@@ -7,6 +7,8 @@ use std::process::{Command, Stdio};
 
 use crate::Outcome;
 
+/// What the image is called in its layout.
+pub(crate) const NAME: &str = "belay";
 const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
@@ -15,7 +17,7 @@ const LAYER: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
 const RUN: &str = r#""User":"65532:65532","Entrypoint":["/usr/bin/belay"],"Cmd":["run","/etc/belay/config/belay.yaml"],"Labels":{"org.opencontainers.image.title":"Belay","org.opencontainers.image.description":"A sidecar proxy that keeps messaging clients connected while backends come and go.","org.opencontainers.image.source":"https://github.com/belay-proxy/belay","org.opencontainers.image.licenses":"Apache-2.0"}"#;
 
 /// A layout that is being made.
-pub(super) struct Layout {
+pub(crate) struct Layout {
     folder: PathBuf,
     manifests: Vec<String>,
 }
@@ -28,7 +30,7 @@ struct Blob {
 
 impl Layout {
     /// Empty, in place of what was there.
-    pub(super) fn new(folder: PathBuf) -> Result<Self, String> {
+    pub(crate) fn new(folder: PathBuf) -> Result<Self, String> {
         if folder.exists() {
             std::fs::remove_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
         }
@@ -38,7 +40,7 @@ impl Layout {
     }
 
     /// The image of one processor, with this root as its only layer. Returns the layer's size, compressed.
-    pub(super) fn add(&mut self, arch: &str, root: &Path) -> Result<u64, String> {
+    pub(crate) fn add(&mut self, arch: &str, root: &Path) -> Result<u64, String> {
         let archive = self.folder.join("layer.tar");
         let owners = ["--owner=0", "--group=0", "--numeric-owner", "--mode=u=rwX,go=rX"];
         let same = ["--sort=name", "--mtime=@0", "--format=posix", "--pax-option=delete=atime,delete=ctime"];
@@ -61,10 +63,13 @@ impl Layout {
         Ok(layer.bytes)
     }
 
-    /// Writes what leads to the images.
-    pub(super) fn finish(self) -> Outcome {
-        let manifests = self.manifests.join(",");
-        let index = format!(r#"{{"schemaVersion":2,"mediaType":"{INDEX}","manifests":[{manifests}]}}"#);
+    /// Writes what leads to the images: an index of them, by the name [`NAME`].
+    pub(crate) fn finish(self) -> Outcome {
+        let index =
+            |manifests: &str| format!(r#"{{"schemaVersion":2,"mediaType":"{INDEX}","manifests":[{manifests}]}}"#);
+        let images = self.write(&index(&self.manifests.join(",")))?;
+        let named = format!(r#","annotations":{{"org.opencontainers.image.ref.name":"{NAME}"}}"#);
+        let index = index(&images.described(INDEX, &named));
         for (name, content) in [("index.json", index), ("oci-layout", r#"{"imageLayoutVersion":"1.0.0"}"#.to_owned())] {
             let file = self.folder.join(name);
             std::fs::write(&file, content).map_err(|error| format!("{}: {error}", file.display()))?;
