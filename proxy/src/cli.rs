@@ -5,7 +5,6 @@
 mod admin;
 mod drain;
 mod numbers;
-mod probe;
 mod sessions;
 mod table;
 mod top;
@@ -52,7 +51,6 @@ enum Command {
     Sessions(sessions::Sessions),
     Top(top::Top),
     Drain(drain::Drain),
-    Probe(probe::Probe),
 }
 
 /// What the command line leaves to the rest of the program.
@@ -76,7 +74,6 @@ pub fn main(hooks: &Hooks) -> ExitCode {
         Command::Sessions(sessions) => told(sessions::run(sessions)),
         Command::Top(top) => told(top::run(&top)),
         Command::Drain(drain) => told(drain::run(&drain)),
-        Command::Probe(probe) => told(probe::run(&probe)),
     }
 }
 

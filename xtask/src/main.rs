@@ -6,7 +6,7 @@ mod bench;
 mod child;
 mod demo;
 mod filters;
-mod image;
+mod gate;
 mod languages;
 mod simulate;
 mod test;
@@ -23,10 +23,10 @@ usage: cargo xtask <task>
 tasks:
   demo      build Belay and a small chat, start both, and say what to open (--help: its options)
   bench     measure Belay beside its peers (--help: how)
+  gate      count the instructions of the hot paths, and compare (--help: how)
   simulate  compare ways to find dead clients, in virtual time (simulate heartbeats --help: how)
   test      run every test there is (--help: one step alone)
   filters   build the filters that ship with Belay (--help: its options)
-  image     build Belay's image, for both processors (--help: how)
   languages build, judge and measure the same filter in every language (--help: how)
 ";
 
@@ -39,11 +39,11 @@ fn main() -> ExitCode {
             Ok(())
         }
         "bench" => bench::run(arguments),
+        "gate" => gate::run(lexopt::Parser::from_args(arguments)),
         "demo" => demo::run(lexopt::Parser::from_args(arguments)),
         "simulate" => simulate::run(arguments),
         "test" => test::run(lexopt::Parser::from_args(arguments)),
         "filters" => filters::run(arguments),
-        "image" => image::run(lexopt::Parser::from_args(arguments)),
         "languages" => languages::run(lexopt::Parser::from_args(arguments)),
         child::TASK => child::become_program(arguments),
         unknown => Err(format!("there is no task '{unknown}'\n\n{USAGE}")),

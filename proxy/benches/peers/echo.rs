@@ -3,6 +3,8 @@
 use std::io::{Error, Result};
 use std::time::{Duration, Instant};
 
+use serde::{Deserialize, Serialize};
+
 use crate::Outcome;
 use crate::histogram::Histogram;
 use crate::load::{Clients, Load, PATIENCE, Progress, Script};
@@ -16,7 +18,7 @@ const MESSAGE_BYTES: usize = 128;
 const WARM_UP: Duration = Duration::from_millis(500);
 
 /// One run.
-#[derive(Clone, Copy)]
+#[derive(Serialize, Deserialize, Clone, Copy)]
 pub(crate) struct Echo {
     pub(crate) user_us: f64,
     pub(crate) system_us: f64,
@@ -25,51 +27,85 @@ pub(crate) struct Echo {
     pub(crate) p99_us: f64,
 }
 
+impl Echo {
+    pub(crate) fn cpu_us(&self) -> f64 {
+        self.user_us + self.system_us
+    }
+}
+
+/// What clients say, and have to hear.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Says {
+    /// A numbered message, to hear it again.
+    Numbers,
+    /// `ping`, to hear `pong`.
+    Heartbeats,
+}
+
 pub(crate) fn measure(subject: &Subject, options: &Options, connections: usize, round: u32) -> Outcome<Echo> {
     eprintln!("echo, {} connections, round {round}: {}", connections, subject.name);
     let running = subject.start()?;
-    measure_on(&running, options, connections).map_err(|error| running.explain(&error))
+    let measure = || {
+        let mut load = Load::open(running.address, connections, running.headers)?;
+        let echo = play(&running, &mut load, Says::Numbers, options.echo_time)?;
+        load.reset();
+        Ok(echo)
+    };
+    measure().map_err(|error: String| running.explain(&error))
 }
 
-fn measure_on(running: &Running, options: &Options, connections: usize) -> Outcome<Echo> {
-    let mut load = Load::open(running.address, connections, running.headers)?;
-    let mut script = PingPong::new(connections);
+/// Plays for some time, after a while of warming up.
+pub(crate) fn play(running: &Running, load: &mut Load, says: Says, time: Duration) -> Outcome<Echo> {
+    let mut script = PingPong::new(load.len(), says);
     script.until = Instant::now() + WARM_UP;
     load.play(&mut script)?;
 
     let measured = running.measured()?;
-    (script.echoed, script.times) = (0, Histogram::new());
+    (script.echoed, script.times) = (0, Histogram::default());
     let (begun, cpu) = (Instant::now(), measured.cpu());
-    script.until = begun + options.echo_time;
+    script.until = begun + time;
     load.play(&mut script)?;
-    let (end_cpu, time) = (measured.cpu(), begun.elapsed());
-    load.reset();
+    let (cpu, time) = (measured.cpu().since(cpu), begun.elapsed());
+    // So that the next script hears nothing of this one.
+    (script.silent, script.until) = (true, Instant::now() + PATIENCE);
+    load.play(&mut script)?;
 
     let echoed = script.echoed as f64;
     if echoed == 0.0 {
-        return Err(format!("no echo within {:?}", options.echo_time.min(PATIENCE)));
+        return Err(format!("no echo within {time:?}"));
     }
     let each = |cpu: Duration| cpu.as_secs_f64() * 1e6 / echoed;
     Ok(Echo {
-        user_us: each(end_cpu.user.saturating_sub(cpu.user)),
-        system_us: each(end_cpu.system.saturating_sub(cpu.system)),
+        user_us: each(cpu.user),
+        system_us: each(cpu.system),
         per_second: echoed / time.as_secs_f64(),
         p50_us: script.times.quantile_us(0.5),
         p99_us: script.times.quantile_us(0.99),
     })
 }
 
-/// Each client sends a numbered message, and the next one when it has its echo.
+/// Each client says something, and the next thing when it has its answer.
 struct PingPong {
+    says: Says,
     sent: Vec<Option<(Instant, u64)>>,
+    waiting: usize,
     echoed: u64,
     times: Histogram,
     until: Instant,
+    silent: bool,
 }
 
 impl PingPong {
-    fn new(connections: usize) -> Self {
-        Self { sent: vec![None; connections], echoed: 0, times: Histogram::new(), until: Instant::now() }
+    fn new(connections: usize, says: Says) -> Self {
+        Self {
+            says,
+            sent: vec![None; connections],
+            waiting: 0,
+            echoed: 0,
+            times: Histogram::default(),
+            until: Instant::now(),
+            silent: false,
+        }
     }
 
     fn message(number: u64) -> [u8; MESSAGE_BYTES] {
@@ -83,13 +119,26 @@ impl Script for PingPong {
     fn heard(&mut self, client: usize, payload: &[u8], reply: &mut Vec<u8>) -> Result<()> {
         let now = Instant::now();
         let Some((at, number)) = self.sent[client] else { return Err(Error::other("a message that nobody sent")) };
-        if payload != Self::message(number) {
+        let expected = match self.says {
+            Says::Numbers => payload == Self::message(number),
+            Says::Heartbeats => payload == b"pong",
+        };
+        if !expected {
             return Err(Error::other("an echo is not what was sent"));
+        }
+        self.waiting -= 1;
+        if self.silent {
+            self.sent[client] = None;
+            return Ok(());
         }
         self.times.record(now - at);
         self.echoed += 1;
+        self.waiting += 1;
         self.sent[client] = Some((now, number + 1));
-        wire::write_frame(reply, Role::Client, wire::BINARY, &Self::message(number + 1));
+        match self.says {
+            Says::Numbers => wire::write_frame(reply, Role::Client, wire::BINARY, &Self::message(number + 1)),
+            Says::Heartbeats => wire::write_frame(reply, Role::Client, wire::TEXT, b"ping"),
+        }
         Ok(())
     }
 
@@ -98,9 +147,17 @@ impl Script for PingPong {
     }
 
     fn tick(&mut self, clients: &mut Clients<'_>) -> Result<Progress> {
-        for (client, sent) in self.sent.iter_mut().enumerate().filter(|(_, sent)| sent.is_none()) {
+        if self.silent && self.waiting == 0 {
+            return Ok(Progress::Done);
+        }
+        let unsaid = self.sent.iter_mut().enumerate().filter(|(_, sent)| sent.is_none() && !self.silent);
+        for (client, sent) in unsaid {
             *sent = Some((Instant::now(), 0));
-            clients.send(client, wire::BINARY, &Self::message(0));
+            self.waiting += 1;
+            match self.says {
+                Says::Numbers => clients.send(client, wire::BINARY, &Self::message(0)),
+                Says::Heartbeats => clients.send(client, wire::TEXT, b"ping"),
+            }
         }
         if Instant::now() >= self.until { Ok(Progress::Done) } else { Ok(Progress::GoOn) }
     }

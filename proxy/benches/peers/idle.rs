@@ -3,6 +3,8 @@
 use std::io::Result;
 use std::time::Instant;
 
+use serde::{Deserialize, Serialize};
+
 use crate::Outcome;
 use crate::load::{Clients, Load, PATIENCE, Progress, Script};
 use crate::options::Options;
@@ -14,30 +16,33 @@ const MESSAGE_BYTES: usize = 16 * 1024;
 const WINDOW: usize = 64;
 
 /// Bytes per session.
+#[derive(Serialize, Deserialize)]
 pub(crate) struct Idle {
+    pub(crate) sessions: usize,
     pub(crate) fresh_bytes: f64,
     pub(crate) after_message_bytes: f64,
 }
 
 pub(crate) fn measure(subject: &Subject, options: &Options) -> Outcome<Idle> {
+    eprintln!("idle: {}", subject.name);
     let running = subject.start()?;
-    measure_on(&running, options).map_err(|error| running.explain(&error))
+    measure_on(&running, subject.at_most(options.sessions), options).map_err(|error| running.explain(&error))
 }
 
-fn measure_on(running: &Running, options: &Options) -> Outcome<Idle> {
+fn measure_on(running: &Running, sessions: usize, options: &Options) -> Outcome<Idle> {
     // What a first session makes a proxy allocate for all of them is not the price of a session.
     Load::open(running.address, 64, running.headers)?.reset();
     std::thread::sleep(options.settle);
     let before = running.measured()?.resident_bytes();
-    let mut load = Load::open(running.address, options.sessions, running.headers)?;
+    let mut load = Load::open(running.address, sessions, running.headers)?;
     std::thread::sleep(options.settle);
     let fresh = running.measured()?.resident_bytes();
     load.play(&mut OneEach::new(load.len()))?;
     std::thread::sleep(options.settle_after_message);
     let after_message = running.measured()?.resident_bytes();
     load.reset();
-    let per_session = |now: u64| (now as f64 - before as f64) / options.sessions as f64;
-    Ok(Idle { fresh_bytes: per_session(fresh), after_message_bytes: per_session(after_message) })
+    let per_session = |now: u64| (now as f64 - before as f64) / sessions as f64;
+    Ok(Idle { sessions, fresh_bytes: per_session(fresh), after_message_bytes: per_session(after_message) })
 }
 
 /// One large message from each client, which comes back.

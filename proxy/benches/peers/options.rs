@@ -1,47 +1,16 @@
 //! What the bench is asked to do.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use lexopt::prelude::*;
+use serde::{Deserialize, Serialize};
 
 use crate::Outcome;
 
-pub(crate) const HELP: &str = "\
-usage: cargo xtask bench [options]
-
-Measures Belay, and beside it in the same run every peer found on the PATH (nginx, haproxy, envoy, caddy) and no proxy at
-all. Prints a table, and writes all figures to target/bench/peers.json.
-
-  --quick               about a minute: fewer sessions, shorter, one round
-  --peers A,B           only these (direct, belay, belay+filters, belay+tls, nginx, haproxy, envoy, caddy); default: all that are there
-  --only A,B            only these scenarios (idle, echo, kill, reload)
-  --sessions N          idle sessions (default 9500; each takes two files in the proxy)
-  --clients N           clients that see the backend killed or a filter replaced (default 1000)
-  --rounds N            rounds of echo, of which the median is shown (default 3)
-  --seconds N           length of one echo run (default 5)
-  --belay FILE          another belay to measure
-
-How it is measured. Everything is plain WebSocket on loopback, on one machine: compare rows, not machines. The load
-generator, the echo backend and the proxy are three processes that share the processors; each proxy has two workers, a
-quiet log and raised limits. 'belay' has no filters; 'belay+filters' has the three that ship, each of which looks at every
-message: auth-jwt, rate-limit and circuit-breaker. 'belay+tls' speaks TLS 1.3 to its clients, which a second Belay is
-for the load generator: that one takes processors and time too, and its own are not in the figures of memory and CPU.
-
-  idle   Growth of the proxy's resident memory per open session, once nothing moves; and again 20 s after a message of
-         16 KiB went each way on every session.
-  echo   64 and 1,000 connections, each with one message of 128 bytes on its way at a time. The proxy's own processor time
-         (user and system, all its processes) per echo; echoes a second; time to the echo. For 'direct', the processor
-         time is the backend's.
-  kill   Each client sends a numbered message and a text heartbeat ('ping', answered 'pong') every second. The backend's
-         process is killed and comes back 5 s later on the same port. How many clients were dropped, how many heartbeats
-         had no answer within a second, how many messages of the clients that stayed had no echo in the end.
-  reload Belay alone, with a filter that numbers what each client says. Each client says something four times a second;
-         after 5 s at rest the filter's file is replaced twenty times. How many clients were dropped, how many messages
-         had no answer or another number than the next; the time to the answer at rest and while swapping; the longest
-         time from a request at the admin port until all workers had the new version.
-";
+pub(crate) const HELP: &str = include_str!("help.txt");
 
 /// What this process is to be.
 pub(crate) enum Invocation {
@@ -50,23 +19,78 @@ pub(crate) enum Invocation {
     NotABench,
     /// The echo backend, listening here.
     Backend(SocketAddr),
-    Bench(Options),
+    /// One process's share of the clients of the scale test.
+    Crowd(Vec<String>),
+    Bench(Box<Options>),
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Serialize, Deserialize, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[serde(rename_all = "lowercase")]
 pub(crate) enum Scenario {
     Idle,
     Echo,
+    Accept,
+    Filters,
+    Heartbeat,
+    Start,
     Kill,
     Reload,
+    Scale,
+}
+
+impl Scenario {
+    pub(crate) const ALL: [Self; 9] = [
+        Self::Idle,
+        Self::Echo,
+        Self::Accept,
+        Self::Filters,
+        Self::Heartbeat,
+        Self::Start,
+        Self::Kill,
+        Self::Reload,
+        Self::Scale,
+    ];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Idle => "idle",
+            Self::Echo => "echo",
+            Self::Accept => "accept",
+            Self::Filters => "filters",
+            Self::Heartbeat => "heartbeat",
+            Self::Start => "start",
+            Self::Kill => "kill",
+            Self::Reload => "reload",
+            Self::Scale => "scale",
+        }
+    }
+
+    fn named(name: &str) -> Outcome<Self> {
+        let found = Self::ALL.into_iter().find(|scenario| scenario.name() == name);
+        found.ok_or_else(|| format!("there is no scenario '{name}': {}", Self::ALL.map(Self::name).join(", ")))
+    }
+}
+
+impl fmt::Display for Scenario {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(self.name())
+    }
 }
 
 pub(crate) struct Options {
     /// All that are found, if empty.
     pub(crate) peers: Vec<String>,
     scenarios: Vec<Scenario>,
+    /// In one process.
     pub(crate) sessions: usize,
+    /// That see a filter replaced.
     pub(crate) clients: usize,
+    /// Of the scale test, in all.
+    pub(crate) crowd: usize,
+    /// Between two heartbeats of one of the crowd, and between two messages.
+    pub(crate) crowd_heartbeat: Duration,
+    pub(crate) crowd_message: Duration,
+    pub(crate) crowd_time: Duration,
     pub(crate) rounds: u32,
     /// Of one echo run.
     pub(crate) echo_time: Duration,
@@ -76,27 +100,41 @@ pub(crate) struct Options {
     /// Between the backend's end and its return.
     pub(crate) away: Duration,
     pub(crate) belay: PathBuf,
+    /// Figures of an earlier run stay, of scenarios that this one leaves out.
+    pub(crate) keep: bool,
+    /// The folder for the page and its plots.
+    pub(crate) docs: Option<PathBuf>,
 }
 
 impl Options {
     fn default() -> Self {
         Self {
             peers: Vec::new(),
-            scenarios: vec![Scenario::Idle, Scenario::Echo, Scenario::Kill, Scenario::Reload],
+            scenarios: Scenario::ALL.to_vec(),
             sessions: 9_500,
             clients: 1_000,
+            crowd: 100_000,
+            crowd_heartbeat: Duration::from_secs(25),
+            crowd_message: Duration::from_secs(60),
+            crowd_time: Duration::from_secs(60),
             rounds: 3,
-            echo_time: Duration::from_secs(5),
-            settle: Duration::from_secs(5),
+            echo_time: Duration::from_secs(4),
+            settle: Duration::from_secs(3),
             settle_after_message: Duration::from_secs(20),
             away: Duration::from_secs(5),
             belay: PathBuf::from(env!("CARGO_BIN_EXE_belay")),
+            keep: false,
+            docs: None,
         }
     }
 
     fn make_quick(&mut self) {
         self.sessions = 2_000;
         self.clients = 300;
+        self.crowd = 4_000;
+        self.crowd_heartbeat = Duration::from_secs(5);
+        self.crowd_message = Duration::from_secs(10);
+        self.crowd_time = Duration::from_secs(10);
         self.rounds = 1;
         self.echo_time = Duration::from_secs(2);
         self.settle = Duration::from_secs(1);
@@ -104,8 +142,8 @@ impl Options {
         self.away = Duration::from_secs(2);
     }
 
-    pub(crate) fn does(&self, scenario: Scenario) -> bool {
-        self.scenarios.contains(&scenario)
+    pub(crate) fn scenarios(&self) -> impl Iterator<Item = Scenario> {
+        self.scenarios.iter().copied()
     }
 
     /// A proxy needs two files a session, and some for itself; other proxies keep a reserve of their own.
@@ -134,10 +172,15 @@ pub(crate) fn parse() -> Outcome<Invocation> {
             Long("quick") => options.make_quick(),
             Long("peers") => options.peers = list(&mut parser)?,
             Long("only") => {
-                options.scenarios = list(&mut parser)?.iter().map(|name| scenario(name)).collect::<Outcome<_>>()?;
+                let names = list(&mut parser)?;
+                options.scenarios = names.iter().map(|name| Scenario::named(name)).collect::<Outcome<_>>()?;
             }
+            Long("render") => options.scenarios = Vec::new(),
+            Long("keep") => options.keep = true,
+            Long("write-docs") => options.docs = Some(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs").into()),
             Long("sessions") => options.sessions = number(&mut parser)? as usize,
             Long("clients") => options.clients = number(&mut parser)? as usize,
+            Long("crowd") => options.crowd = number(&mut parser)? as usize,
             Long("rounds") => options.rounds = number(&mut parser)?,
             Long("seconds") => options.echo_time = Duration::from_secs(number(&mut parser)?.into()),
             Long("belay") => options.belay = parser.value().map_err(say)?.into(),
@@ -145,10 +188,14 @@ pub(crate) fn parse() -> Outcome<Invocation> {
                 let address = parser.value().map_err(say)?.parse().map_err(say)?;
                 return Ok(Invocation::Backend(address));
             }
+            Value(role) if role == "crowd" => {
+                let arguments = parser.raw_args().map_err(say)?.map(|argument| argument.string().map_err(say));
+                return Ok(Invocation::Crowd(arguments.collect::<Outcome<_>>()?));
+            }
             other => return Err(format!("{}\n\n{HELP}", other.unexpected())),
         }
     }
-    Ok(if is_bench { Invocation::Bench(options) } else { Invocation::NotABench })
+    Ok(if is_bench { Invocation::Bench(Box::new(options)) } else { Invocation::NotABench })
 }
 
 fn list(parser: &mut lexopt::Parser) -> Outcome<Vec<String>> {
@@ -160,16 +207,6 @@ fn list(parser: &mut lexopt::Parser) -> Outcome<Vec<String>> {
 fn number(parser: &mut lexopt::Parser) -> Outcome<u32> {
     let number: u32 = parser.value().map_err(say)?.parse().map_err(say)?;
     if number == 0 { Err("0 of something cannot be measured".to_owned()) } else { Ok(number) }
-}
-
-fn scenario(name: &str) -> Outcome<Scenario> {
-    match name {
-        "idle" => Ok(Scenario::Idle),
-        "echo" => Ok(Scenario::Echo),
-        "kill" => Ok(Scenario::Kill),
-        "reload" => Ok(Scenario::Reload),
-        unknown => Err(format!("there is no scenario '{unknown}': idle, echo, kill, reload")),
-    }
 }
 
 fn say(error: lexopt::Error) -> String {

@@ -26,6 +26,20 @@ pub(crate) struct Cpu {
     pub(crate) system: Duration,
 }
 
+impl Cpu {
+    pub(crate) fn since(self, then: Self) -> Self {
+        Self { user: self.user.saturating_sub(then.user), system: self.system.saturating_sub(then.system) }
+    }
+
+    pub(crate) fn plus(self, other: Self) -> Self {
+        Self { user: self.user + other.user, system: self.system + other.system }
+    }
+
+    pub(crate) fn as_secs_f64(self) -> f64 {
+        (self.user + self.system).as_secs_f64()
+    }
+}
+
 impl Tree {
     /// Runs a command with its output in a file, and waits until something listens on `ready`.
     pub(crate) fn start(mut command: Command, log: &Path, ready: SocketAddr) -> Outcome<Self> {
@@ -62,10 +76,12 @@ impl Tree {
 
     /// Processor time of the whole tree.
     pub(crate) fn cpu(&self) -> Cpu {
-        self.pids().into_iter().filter_map(ticks).fold(Cpu::default(), |cpu, (user, system)| Cpu {
-            user: cpu.user + TICK * user,
-            system: cpu.system + TICK * system,
-        })
+        cpu_of_tree(self.id())
+    }
+
+    /// Of its root.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// Ends it as a crash does.
@@ -74,22 +90,34 @@ impl Tree {
         let _ = self.child.wait();
     }
 
-    /// Itself first.
     fn pids(&self) -> Vec<u32> {
-        let parents: Vec<(u32, u32)> = fs::read_dir("/proc")
-            .into_iter()
-            .flatten()
-            .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
-            .filter_map(|pid| Some((pid, stat(pid)?.get(1)?.parse().ok()?)))
-            .collect();
-        let mut tree = vec![self.child.id()];
-        let mut at = 0;
-        while let Some(&parent) = tree.get(at) {
-            tree.extend(parents.iter().filter(|(_, of)| *of == parent).map(|(pid, _)| *pid));
-            at += 1;
-        }
-        tree
+        pids_of_tree(self.id())
     }
+}
+
+/// Processor time of a process and its children.
+pub(crate) fn cpu_of_tree(root: u32) -> Cpu {
+    pids_of_tree(root)
+        .into_iter()
+        .filter_map(ticks)
+        .fold(Cpu::default(), |cpu, (user, system)| cpu.plus(Cpu { user: TICK * user, system: TICK * system }))
+}
+
+/// Itself first.
+fn pids_of_tree(root: u32) -> Vec<u32> {
+    let parents: Vec<(u32, u32)> = fs::read_dir("/proc")
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+        .filter_map(|pid| Some((pid, stat(pid)?.get(1)?.parse().ok()?)))
+        .collect();
+    let mut tree = vec![root];
+    let mut at = 0;
+    while let Some(&parent) = tree.get(at) {
+        tree.extend(parents.iter().filter(|(_, of)| *of == parent).map(|(pid, _)| *pid));
+        at += 1;
+    }
+    tree
 }
 
 impl Drop for Tree {

@@ -1,17 +1,21 @@
 //! What clients notice when a filter is replaced under them, twenty times in a row.
 
-use std::io::{Error, Read, Result, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::io::Result;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, TryRecvError, channel};
 use std::time::{Duration, Instant};
 
+use serde::{Deserialize, Serialize};
+
 use crate::Outcome;
+use crate::admin::ask;
 use crate::guest::Guest;
 use crate::histogram::Histogram;
 use crate::load::{Clients, Load, Progress, Script};
 use crate::options::Options;
 use crate::subject::{Running, Subject};
+use crate::turns::Turns;
 use crate::wire;
 
 /// Versions that take each other's place.
@@ -25,6 +29,7 @@ const BETWEEN: Duration = Duration::from_millis(250);
 /// For a swap to be taken up by all workers.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+#[derive(Serialize, Deserialize)]
 pub(crate) struct Reload {
     pub(crate) clients: usize,
     pub(crate) dropped: usize,
@@ -43,7 +48,8 @@ pub(crate) fn version(swap: u8) -> Vec<u8> {
     Guest::counting(char::from(b'a' + swap)).component()
 }
 
-pub(crate) fn measure(subject: &Subject, options: &Options) -> Outcome<Reload> {
+pub(crate) fn measure(options: &Options) -> Outcome<Reload> {
+    let subject = Subject::belay_counting(options);
     eprintln!("reload: {}", subject.name);
     let versions: Vec<Vec<u8>> = (1..=SWAPS).map(version).collect();
     let mut running = subject.start()?;
@@ -111,23 +117,10 @@ fn swap_all(admin: SocketAddr, file: &Path, versions: &[Vec<u8>]) -> Outcome<f64
     Ok(longest.as_secs_f64() * 1000.0)
 }
 
-/// Status and body.
-fn ask(admin: SocketAddr, what: &str) -> Result<(u16, String)> {
-    let mut stream = TcpStream::connect(admin)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
-    write!(stream, "{what} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer)?;
-    let status = answer.get(9..12).and_then(|status| status.parse().ok());
-    Ok((status.ok_or_else(|| Error::other("no answer of HTTP"))?, answer))
-}
-
 /// Every client says something four times a second, spread over that time, and counts what it hears.
 struct Chat {
     clients: Vec<Client>,
-    next: usize,
-    begun: Instant,
-    rounds: u32,
+    turns: Turns,
     stage: Stage,
     silent: bool,
     dropped: usize,
@@ -157,15 +150,13 @@ impl Chat {
         let now = Instant::now();
         Self {
             clients: vec![Client { sent: 0, heard: 0, asked: now, version: 0 }; clients],
-            next: 0,
-            begun: now,
-            rounds: 0,
+            turns: Turns::new(clients, PERIOD),
             stage: Stage::AtRest { until: now },
             silent: false,
             dropped: 0,
             out_of_count: 0,
-            at_rest: Histogram::new(),
-            swapping: Histogram::new(),
+            at_rest: Histogram::default(),
+            swapping: Histogram::default(),
         }
     }
 
@@ -177,10 +168,6 @@ impl Chat {
     fn while_swapping(&mut self, done: Receiver<()>) -> &mut Self {
         self.stage = Stage::Swapping(done);
         self
-    }
-
-    fn due(&self) -> Instant {
-        self.begun + PERIOD * self.rounds + PERIOD.mul_f64(self.next as f64 / self.clients.len() as f64)
     }
 }
 
@@ -206,17 +193,15 @@ impl Script for Chat {
 
     fn tick(&mut self, clients: &mut Clients<'_>) -> Result<Progress> {
         let now = Instant::now();
-        while !self.silent && self.due() <= now {
-            let client = &mut self.clients[self.next];
+        while !self.silent
+            && let Some(at) = self.turns.next(now)
+        {
+            let client = &mut self.clients[at];
             // One message at a time: who still waits says nothing, and is asked again at its next turn.
-            if clients.is_connected(self.next) && client.sent == client.heard {
-                clients.send(self.next, wire::TEXT, b"x");
+            if clients.is_connected(at) && client.sent == client.heard {
+                clients.send(at, wire::TEXT, b"x");
                 client.sent += 1;
                 client.asked = now;
-            }
-            self.next += 1;
-            if self.next == self.clients.len() {
-                (self.next, self.rounds) = (0, self.rounds + 1);
             }
         }
         let over = match &self.stage {

@@ -82,8 +82,10 @@ pub(super) fn chromium() -> Result<PathBuf, String> {
 }
 
 /// A program that tests run, and the package that has it.
-fn program(name: &str, package: &str) -> Result<(), String> {
-    if workspace::on_path(name).is_some() { Ok(()) } else { debian(package) }
+pub(crate) fn program(name: &str, package: &str) -> Result<(), String> {
+    // Debian keeps servers where not every user's PATH looks.
+    let is_server = Path::new("/usr/sbin").join(name).is_file();
+    if is_server || workspace::on_path(name).is_some() { Ok(()) } else { debian(package) }
 }
 
 /// Installs a package of Debian's if we may.
@@ -131,7 +133,7 @@ pub(super) fn fetch_advisories(deny: &Path) -> bool {
 }
 
 /// Installs if `stamp` is not what these files hold now.
-fn once(wanted: &[&Path], stamp: &Path, install: impl FnOnce() -> Result<(), String>) -> Result<(), String> {
+pub(crate) fn once(wanted: &[&Path], stamp: &Path, install: impl FnOnce() -> Result<(), String>) -> Result<(), String> {
     let mut now = Vec::new();
     for file in wanted {
         now.extend(std::fs::read(file).map_err(|error| format!("{}: {error}", file.display()))?);

@@ -12,11 +12,7 @@ use crate::dataplane::worker::Worker;
 
 /// See the module.
 #[derive(Default)]
-pub(super) struct Doors {
-    open: Vec<Option<Door>>,
-    /// Of each listener that there is now.
-    connections: Vec<Connections>,
-}
+pub(super) struct Doors(Vec<Option<Door>>);
 
 struct Door {
     socket: Rc<tokio::net::TcpListener>,
@@ -26,8 +22,7 @@ struct Door {
 impl Doors {
     /// Accepts on these from now on, one for each of the worker's listeners: by the limits and routes that they have now.
     pub(super) fn change(&mut self, worker: &Rc<Worker>, next: Vec<Next<TcpListener>>, connections: Vec<Connections>) {
-        let mut before = std::mem::take(&mut self.open);
-        self.connections.clone_from(&connections);
+        let mut before = std::mem::take(&mut self.0);
         before.iter().flatten().for_each(|door| door.accepting.abort());
         let table = worker.table();
         for ((listener, next), connections) in table.dataplane.listeners.iter().zip(next).zip(connections) {
@@ -40,7 +35,7 @@ impl Doors {
                     .ok()
                     .map(Rc::new),
             };
-            self.open.push(socket.map(|socket| {
+            self.0.push(socket.map(|socket| {
                 let run = listener::run(Rc::clone(worker), Rc::clone(&socket), listener.clone(), connections);
                 Door { socket, accepting: tokio::task::spawn_local(run).abort_handle() }
             }));
@@ -49,11 +44,6 @@ impl Doors {
 
     /// Accepts no more.
     pub(super) fn shut(&mut self) {
-        self.open.drain(..).flatten().for_each(|door| door.accepting.abort());
-    }
-
-    /// Whether clients are connected, to this worker or another.
-    pub(super) fn have_connections(&self) -> bool {
-        self.connections.iter().any(|connections| connections.open() > 0)
+        self.0.drain(..).flatten().for_each(|door| door.accepting.abort());
     }
 }
