@@ -100,12 +100,21 @@ func TestTheChartInACluster(t *testing.T) {
 			t.Errorf("ports: %+v", ports)
 		}
 	})
+
+	t.Run("helm test", func(t *testing.T) { testHelmTest(t, cluster) })
+
+	t.Run("what the Prometheus Operator reads is accepted by its own types", func(t *testing.T) {
+		cluster.installOperatorTypes(t)
+		cluster.createNamespace(t, "watched")
+		cluster.helm(t, "install", "watched", chart, "--namespace", "watched", "--values", "values/monitoring.yaml")
+	})
 }
 
 // What the API server takes at most to see a policy come or go.
 const patience = time.Minute
 
 type cluster struct {
+	config     *rest.Config
 	client     kubernetes.Interface
 	kubeconfig string
 }
@@ -122,7 +131,7 @@ func startCluster(t *testing.T) cluster {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return cluster{client: client, kubeconfig: writeKubeconfig(t, server.ClientConfig)}
+	return cluster{config: server.ClientConfig, client: client, kubeconfig: writeKubeconfig(t, server.ClientConfig)}
 }
 
 func startEtcd(t *testing.T) string {

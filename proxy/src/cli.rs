@@ -5,6 +5,7 @@
 mod admin;
 mod drain;
 mod numbers;
+mod probe;
 mod sessions;
 mod table;
 mod top;
@@ -51,6 +52,7 @@ enum Command {
     Sessions(sessions::Sessions),
     Top(top::Top),
     Drain(drain::Drain),
+    Probe(probe::Probe),
 }
 
 /// What the command line leaves to the rest of the program.
@@ -74,6 +76,7 @@ pub fn main(hooks: &Hooks) -> ExitCode {
         Command::Sessions(sessions) => told(sessions::run(sessions)),
         Command::Top(top) => told(top::run(&top)),
         Command::Drain(drain) => told(drain::run(&drain)),
+        Command::Probe(probe) => told(probe::run(&probe)),
     }
 }
 

@@ -20,6 +20,7 @@ pub mod message;
 pub mod callout;
 pub mod chain;
 pub mod complaints;
+pub mod drain;
 pub mod heartbeat;
 pub mod hold;
 pub mod ledger;

@@ -8,8 +8,10 @@ use std::process::{Command, Output};
 
 use common::backend::Echo;
 use common::belay::{Belay, http_get, route_to};
-use common::client;
+use common::{client, handshake, soon};
 use futures_util::SinkExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 /// Runs the binary on this YAML until it ends by itself.
 fn run_to_its_end(yaml: &str) -> Output {
@@ -88,4 +90,26 @@ async fn a_port_of_the_admin_in_use_is_said_too() {
     let told = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(1), "{told}");
     assert!(told.contains("admin port"), "{told}");
+}
+
+#[tokio::test]
+async fn a_plain_request_that_is_under_way_is_answered_to_its_end() {
+    let address = common::ports::free();
+    let listener = common::backend::listen(address);
+    let yaml = format!("{}drain: {{ over: 100ms }}\n", route_to(address, ""));
+    let mut belay = Belay::start(&yaml).await;
+    let mut idle = TcpStream::connect(belay.address).await.unwrap();
+    let mut client = TcpStream::connect(belay.address).await.unwrap();
+    client.write_all(b"GET /events HTTP/1.1\r\nHost: here\r\n\r\n").await.unwrap();
+    let (mut backend, _) = soon("the request", listener.accept()).await.unwrap();
+    handshake::read_head(&mut backend).await.unwrap();
+    backend.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nhalf").await.unwrap();
+    belay.terminate();
+    // One that asks nothing is not waited for.
+    assert_eq!(soon("the end of an idle connection", idle.read(&mut [0; 1])).await.unwrap(), 0);
+    backend.write_all(b"half").await.unwrap();
+    let mut answer = String::new();
+    soon("the whole answer", client.read_to_string(&mut answer)).await.unwrap();
+    assert!(answer.ends_with("\r\n\r\nhalfhalf"), "{answer}");
+    assert!(belay.ended().await.success());
 }

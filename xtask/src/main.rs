@@ -7,6 +7,7 @@ mod child;
 mod demo;
 mod filters;
 mod gate;
+mod image;
 mod languages;
 mod simulate;
 mod test;
@@ -27,6 +28,7 @@ tasks:
   simulate  compare ways to find dead clients, in virtual time (simulate heartbeats --help: how)
   test      run every test there is (--help: one step alone)
   filters   build the filters that ship with Belay (--help: its options)
+  image     build Belay's image, for both processors (--help: how)
   languages build, judge and measure the same filter in every language (--help: how)
 ";
 
@@ -44,6 +46,7 @@ fn main() -> ExitCode {
         "simulate" => simulate::run(arguments),
         "test" => test::run(lexopt::Parser::from_args(arguments)),
         "filters" => filters::run(arguments),
+        "image" => image::run(lexopt::Parser::from_args(arguments)),
         "languages" => languages::run(lexopt::Parser::from_args(arguments)),
         child::TASK => child::become_program(arguments),
         unknown => Err(format!("there is no task '{unknown}'\n\n{USAGE}")),

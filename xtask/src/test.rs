@@ -3,6 +3,7 @@
 
 mod browser;
 mod chart;
+mod image;
 mod languages;
 mod report;
 pub(crate) mod tools;
@@ -36,6 +37,7 @@ const STEPS: [Step; 11] = [
     Step { name: "fuzz-targets", run: fuzz_targets },
     Step { name: "browser", run: browser::run },
     Step { name: "chart", run: chart::run },
+    Step { name: "image", run: image::run },
     Step { name: "licences", run: licences },
 ];
 

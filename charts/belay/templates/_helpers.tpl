@@ -53,6 +53,36 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{ regexFind "[0-9]+$" . }}
 {{- end -}}
 
+{{/* belay.yaml: as given, and how long a gateway takes clients after readiness has gone. */}}
+{{- define "belay.config" -}}
+{{- $config := deepCopy .Values.config -}}
+{{- if .Values.gateway.enabled -}}
+{{- $config = merge $config (dict "drain" (dict "accept_for" .Values.gateway.acceptFor)) -}}
+{{- end -}}
+{{- toYaml $config -}}
+{{- end -}}
+
+{{/* The milliseconds of a duration of belay.yaml, such as 1m30s. */}}
+{{- define "belay.milliseconds" -}}
+{{- $sum := 0 -}}
+{{- range regexFindAll "[0-9]+(h|ms|us|m|s)" . -1 -}}
+{{- $factor := get (dict "h" 3600000 "m" 60000 "s" 1000 "ms" 1 "us" 0) (regexFind "[a-z]+" .) -}}
+{{- $sum = add $sum (mul $factor (regexFind "[0-9]+" . | atoi)) -}}
+{{- end -}}
+{{ $sum }}
+{{- end -}}
+
+{{/* What Belay takes at most from SIGTERM to its end, in seconds: its drain, and 10 for close handshakes and for what is
+logged, traced and reported last. */}}
+{{- define "belay.goodbye" -}}
+{{- $drain := (include "belay.config" . | fromYaml).drain | default dict -}}
+{{- $sum := 0 -}}
+{{- range list (get $drain "accept_for" | default "0s") (get $drain "wait_for_backend" | default "0s") (get $drain "over" | default "10s") -}}
+{{- $sum = add $sum (include "belay.milliseconds" . | atoi) -}}
+{{- end -}}
+{{ add 10 (ceil (divf $sum 1000)) }}
+{{- end -}}
+
 {{/* Namespaces with injected pods, as a JSON list. */}}
 {{- define "belay.namespaces" -}}
 {{ default (list .Release.Namespace) .Values.inject.namespaces | toJson }}

@@ -55,6 +55,31 @@ volumeMounts:
   {{- end }}
 {{- end -}}
 
+{{/* The spec of a pod that asks whether all of a list answers: `belay.testPod (list $ targets)`. */}}
+{{- define "belay.testPod" -}}
+{{- $root := index . 0 -}}
+restartPolicy: Never
+automountServiceAccountToken: false
+{{- with $root.Values.imagePullSecrets }}
+imagePullSecrets:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+containers:
+  - name: probe
+    image: {{ include "belay.image" $root | quote }}
+    imagePullPolicy: {{ $root.Values.image.pullPolicy }}
+    args:
+      - probe
+      - --within=60
+      {{- range index . 1 }}
+      - {{ . | quote }}
+      {{- end }}
+    resources:
+      {{- toYaml $root.Values.resources | nindent 6 }}
+    securityContext:
+      {{- toYaml $root.Values.securityContext | nindent 6 }}
+{{- end -}}
+
 {{- define "belay.volumes" -}}
 - name: belay-config
   configMap: { name: {{ include "belay.configName" . }} }

@@ -21,7 +21,6 @@ use self::doors::Doors;
 use crate::dataplane::chain::{Filter, SharedFilter};
 use crate::dataplane::ledger::Counters;
 use crate::dataplane::listener::Connections;
-use crate::dataplane::message::CloseReason;
 use crate::dataplane::probe::Networks;
 use crate::dataplane::route::Dataplane;
 use crate::dataplane::session::Budget;
@@ -98,8 +97,10 @@ pub enum StartError {
 
 /// Visits that wait for one that is under way; more wait at the admin port.
 const VISITS_MAX: usize = 16;
-/// After a drain's own time, for close handshakes to end.
+/// After a drain's own time, for close handshakes and plain requests to end.
 const DRAIN_GRACE: Duration = Duration::from_secs(6);
+/// For the last connections to end.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 impl Workers {
     /// Binds every address, then starts so many workers and waits until all of them serve.
@@ -246,15 +247,23 @@ async fn run(
         }
     }
     drop(changes);
-    doors.shut();
+    go_away(&worker, &mut doors).await;
+}
+
+/// What is not done in its time ends with the worker.
+async fn go_away(worker: &Rc<Worker>, doors: &mut Doors) {
     let table = worker.table();
     let drain = &table.dataplane.drain;
-    let reason = CloseReason::new(drain.close_code, "going away");
-    worker.shut_down_sessions(&reason, drain.over).await;
-    let deadline = tokio::time::Instant::now() + DRAIN_GRACE;
-    while worker.sessions() > 0 && tokio::time::Instant::now() < deadline {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    tokio::time::sleep(drain.accept_for).await;
+    doors.shut();
+    let depart = async {
+        worker.depart(drain).await;
+        while doors.have_connections() {
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    };
+    // An error means that the time is up.
+    let _ = tokio::time::timeout(drain.wait_for_backend + drain.over + DRAIN_GRACE, depart).await;
 }
 
 /// Nothing comes in between: whoever is served next is served by all of it.

@@ -1,6 +1,7 @@
 //! From the wire types to the validated ones: what only the whole file can tell, such as names that must be known, be
 //! unique, or be there on disk. It reads past each mistake and notes them all.
 
+mod drain;
 mod filter;
 mod listener;
 mod registries;
@@ -22,7 +23,7 @@ use super::diagnostics::Diagnostic;
 use super::path::Path;
 use super::tree::Node;
 use super::{Admin, Config, NetworksConfig, Origin, Shown, scalar, wire};
-use crate::dataplane::route::{Dataplane, Drain, Limits, Routes};
+use crate::dataplane::route::{Dataplane, Limits, Routes};
 use crate::tls::ClientTls;
 
 /// The validated file. It may be less than the file says if mistakes were noted, here or by the walk over the schema.
@@ -63,7 +64,7 @@ impl Convert<'_> {
                 routes: Routes(self.routes(file.routes, &names, &doors, &top.key("routes"))),
                 filters: self.filters(file.filters, &top.key("filters")),
                 limits: Limits { held_bytes_max: file.limits.held_bytes.0 },
-                drain: Drain { over: file.drain.over.0, close_code: file.drain.close_code.0 },
+                drain: self.drain(file.drain, &top.key("drain")),
             },
             shown,
             admin,

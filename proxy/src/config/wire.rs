@@ -5,6 +5,7 @@
 //! Everything has a default here, also what must be given: that it is missing is found by the walk over the schema, and
 //! with a default the rest of a file can still be read and checked.
 
+mod drain;
 mod filter;
 mod listener;
 mod registries;
@@ -14,6 +15,7 @@ pub(super) mod script;
 mod telemetry;
 mod tls;
 
+pub(super) use drain::*;
 pub(super) use filter::*;
 pub(super) use listener::*;
 pub(super) use registries::*;
@@ -27,7 +29,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::scalar::{Address, CloseCode, Size, TimeOrZero};
+use super::scalar::{Address, Size};
 use crate::dataplane::route as validated;
 
 /// Keys that begin with `x-` are ignored: a place for YAML anchors.
@@ -84,20 +86,6 @@ pub(super) struct Limits {
     pub(super) held_bytes: Size,
 }
 
-/// How the process goes away.
-#[derive(Deserialize, Serialize, JsonSchema, Debug)]
-#[serde(default, deny_unknown_fields)]
-pub(super) struct Drain {
-    /// Sessions are closed one by one over this time, so that their clients do not come back all at once.
-    ///
-    /// Raise it for many sessions, and the pod's terminationGracePeriodSeconds with it.
-    pub(super) over: TimeOrZero,
-    /// The code that they are closed with.
-    ///
-    /// Change it when clients take another code as the sign to come back.
-    pub(super) close_code: CloseCode,
-}
-
 /// The port for operators.
 #[derive(Deserialize, Serialize, JsonSchema, Default, Debug)]
 #[serde(default, deny_unknown_fields)]
@@ -138,13 +126,6 @@ impl Default for Networks {
 impl Default for Limits {
     fn default() -> Self {
         Self { held_bytes: Size(validated::Limits::default().held_bytes_max) }
-    }
-}
-
-impl Default for Drain {
-    fn default() -> Self {
-        let drain = validated::Drain::default();
-        Self { over: TimeOrZero(drain.over), close_code: CloseCode(drain.close_code) }
     }
 }
 

@@ -7,6 +7,7 @@ use std::cell::Cell;
 use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -46,6 +47,11 @@ impl Connections {
     #[must_use]
     pub fn limited_to(&self, open_max: usize) -> Self {
         Self { open: Arc::clone(&self.open), open_max }
+    }
+
+    /// How many there are now.
+    pub fn open(&self) -> usize {
+        self.open.load(Relaxed)
     }
 
     fn take(&self) -> Option<ConnectionSlot> {
@@ -173,7 +179,16 @@ async fn serve_requests(
         let (worker, door) = (Rc::clone(&worker), &door);
         async move { Ok::<_, Infallible>(serve::request(worker, request, door).await) }
     });
-    if let Err(error) = http.serve_connection(TokioIo::new(stream), service).with_upgrades().await {
+    let mut connection = pin!(http.serve_connection(TokioIo::new(stream), service).with_upgrades());
+    let outcome = tokio::select! {
+        outcome = connection.as_mut() => outcome,
+        // The request that is under way is answered, and no other.
+        () = worker.departs() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = outcome {
         // A client's mistake or its leaving: hyper has answered it as far as it can be answered.
         debug!(%peer, %error, "a connection ended badly");
         if error.is_parse() {

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::codec::Framing;
+use super::drain::Drain;
 use super::heartbeat::HeartbeatPolicy;
 use super::hold::HoldPolicy;
 use crate::tls::{ClientTls, ServerTls};
@@ -74,15 +75,6 @@ pub struct ListenerLimits {
 pub struct Limits {
     /// Payload held for all sessions together, both directions. Default 256 MiB. A session that would need more is closed.
     pub held_bytes_max: usize,
-}
-
-/// How the process goes away on SIGTERM.
-#[derive(Clone, Debug)]
-pub struct Drain {
-    /// Sessions are closed one by one over this time. Default 10 s.
-    pub over: Duration,
-    /// With this code. Default 1001.
-    pub close_code: u16,
 }
 
 /// Routes in their order in the YAML.
@@ -227,12 +219,6 @@ impl Default for ListenerLimits {
 impl Default for Limits {
     fn default() -> Self {
         Self { held_bytes_max: 256 * 1024 * 1024 }
-    }
-}
-
-impl Default for Drain {
-    fn default() -> Self {
-        Self { over: Duration::from_secs(10), close_code: 1001 }
     }
 }
 

@@ -1,6 +1,7 @@
 //! One core's share of the data path: its sessions, what wakes them, and the memory they lend from each other. A session
 //! never leaves its worker, so nothing here has a lock. Sockets and tasks are the listener's and the driver's.
 
+mod departure;
 mod table;
 mod visits;
 
@@ -28,6 +29,7 @@ use super::state::StateSink;
 use super::visit::Round;
 use crate::time::{Instant, UnixTime};
 use crate::wheel::Wheel;
+use departure::Departure;
 pub use table::{RouteState, Table};
 
 /// See the module.
@@ -56,6 +58,7 @@ pub struct Worker {
     scratch: RefCell<Box<[u8]>>,
     /// Sessions that wait for a backend, by its authority. Some may have stopped waiting since.
     waiting: RefCell<HashMap<Box<str>, HashSet<SessionKey>>>,
+    departure: Departure,
 }
 
 /// A session's place on its worker.
@@ -132,6 +135,7 @@ impl Worker {
             random: RefCell::new(SmallRng::from_os_rng()),
             scratch: RefCell::new(vec![0; SCRATCH_BYTES].into_boxed_slice()),
             waiting: RefCell::default(),
+            departure: Departure::default(),
         }
     }
 
@@ -199,6 +203,7 @@ impl Worker {
         let mut sessions = self.sessions.borrow_mut();
         let key = SessionKey(sessions.insert(Entry { waker, command: Cell::default(), visitor: Cell::default() }));
         self.counters.tables.sessions.set(sessions.len());
+        self.departure.join(key);
         key
     }
 
@@ -211,6 +216,7 @@ impl Worker {
         wheel.disarm(key.0);
         self.counters.tables.timers.set(wheel.armed());
         drop(wheel);
+        self.departure.leave(key);
         self.stop_waiting(authority, key);
     }
 
@@ -251,6 +257,7 @@ impl Worker {
                 self.counters.tables.waiting.add(1);
             }
         }
+        self.departure.join(key);
     }
 
     /// The session does not wait for this backend any more, if it did.
@@ -275,18 +282,6 @@ impl Worker {
         for key in keys {
             self.tell(key, Command::BackendBack(wait));
             wait += RETURN_SPACING;
-        }
-    }
-
-    /// Ends every session, spread over `over`.
-    pub async fn shut_down_sessions(&self, reason: &CloseReason, over: Duration) {
-        let keys: Vec<_> = self.sessions.borrow().iter().map(|(key, _)| SessionKey(key)).collect();
-        let spacing = over.checked_div(u32::try_from(keys.len()).unwrap_or(u32::MAX)).unwrap_or_default();
-        let mut due = tokio::time::Instant::now();
-        for key in keys {
-            self.tell(key, Command::Shutdown(reason.clone()));
-            due += spacing;
-            tokio::time::sleep_until(due).await;
         }
     }
 

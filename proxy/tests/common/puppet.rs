@@ -59,6 +59,11 @@ impl Puppet {
         self.signal(Signal::CONT);
     }
 
+    /// Asks it to go (SIGTERM).
+    pub fn terminate(&self) {
+        self.signal(Signal::TERM);
+    }
+
     /// Kills it (SIGKILL) and waits until it is gone.
     pub fn kill(&mut self) {
         let _ = self.child.kill();

@@ -3,7 +3,7 @@
 
 use std::process::Command;
 
-use super::report::Verdict;
+use super::report::{self, Verdict};
 use super::tools;
 use crate::workspace;
 
@@ -32,6 +32,15 @@ pub(super) fn run() -> Verdict {
         .map(|(name, value)| format!("-X k8s.io/component-base/version.{name}={value}"))
         .join(" ");
     let folder = workspace::root().join("charts/tests");
-    let mut test = Command::new(go);
-    super::one(test.args(["test", "-ldflags", &flags, "./..."]).current_dir(folder).env("PATH", path))
+    let mut test = Command::new(&go);
+    test.args(["test", "-ldflags", &flags, "./..."]).current_dir(&folder).env("PATH", path);
+    let belay = workspace::program("belay");
+    if belay.exists() {
+        test.env("BELAY_PROGRAM", belay);
+    } else {
+        report::not_run("helm test", "belay has not been built (cargo xtask test build chart)");
+    }
+    let mut queries = Command::new(&go);
+    queries.args(["test", "./..."]).current_dir(folder.join("monitoring"));
+    super::one(&mut test).and(super::one(&mut queries))
 }

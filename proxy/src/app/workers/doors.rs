@@ -12,7 +12,11 @@ use crate::dataplane::worker::Worker;
 
 /// See the module.
 #[derive(Default)]
-pub(super) struct Doors(Vec<Option<Door>>);
+pub(super) struct Doors {
+    open: Vec<Option<Door>>,
+    /// Of each listener that there is now.
+    connections: Vec<Connections>,
+}
 
 struct Door {
     socket: Rc<tokio::net::TcpListener>,
@@ -22,7 +26,8 @@ struct Door {
 impl Doors {
     /// Accepts on these from now on, one for each of the worker's listeners: by the limits and routes that they have now.
     pub(super) fn change(&mut self, worker: &Rc<Worker>, next: Vec<Next<TcpListener>>, connections: Vec<Connections>) {
-        let mut before = std::mem::take(&mut self.0);
+        let mut before = std::mem::take(&mut self.open);
+        self.connections.clone_from(&connections);
         before.iter().flatten().for_each(|door| door.accepting.abort());
         let table = worker.table();
         for ((listener, next), connections) in table.dataplane.listeners.iter().zip(next).zip(connections) {
@@ -35,7 +40,7 @@ impl Doors {
                     .ok()
                     .map(Rc::new),
             };
-            self.0.push(socket.map(|socket| {
+            self.open.push(socket.map(|socket| {
                 let run = listener::run(Rc::clone(worker), Rc::clone(&socket), listener.clone(), connections);
                 Door { socket, accepting: tokio::task::spawn_local(run).abort_handle() }
             }));
@@ -44,6 +49,11 @@ impl Doors {
 
     /// Accepts no more.
     pub(super) fn shut(&mut self) {
-        self.0.drain(..).flatten().for_each(|door| door.accepting.abort());
+        self.open.drain(..).flatten().for_each(|door| door.accepting.abort());
+    }
+
+    /// Whether clients are connected, to this worker or another.
+    pub(super) fn have_connections(&self) -> bool {
+        self.connections.iter().any(|connections| connections.open() > 0)
     }
 }

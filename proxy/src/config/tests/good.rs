@@ -81,7 +81,11 @@ fn every_option_arrives() {
     assert_eq!(dataplane.listeners[0].limits.connections_max, 20_000);
     assert_eq!(dataplane.listeners[1].address, "[::1]:8081".parse().unwrap());
     assert_eq!(dataplane.limits.held_bytes_max, 128 << 20);
-    assert_eq!((dataplane.drain.over, dataplane.drain.close_code), (Duration::ZERO, 1012));
+    let drain = &dataplane.drain;
+    assert_eq!((drain.over, drain.close_code), (Duration::ZERO, 1012));
+    assert_eq!((drain.accept_for, drain.wait_for_backend), (Duration::from_secs(5), Duration::from_secs(20)));
+    assert_eq!(drain.said(drain.reconnect_after.from), r#"{"reconnect_after":2.0}"#);
+    assert_eq!(drain.said(drain.reconnect_after.to), r#"{"reconnect_after":8.0}"#);
     assert_eq!(config.workers.map(NonZeroUsize::get), Some(2));
     assert_eq!(config.filter_cache, Some(folder.join("./cache")));
     let admin = config.admin.unwrap();
