@@ -6,6 +6,7 @@ pub mod metrics;
 
 mod config;
 mod endpoint;
+mod exports;
 mod filters;
 mod guard;
 mod heartbeats;
@@ -28,29 +29,24 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 
 use self::guard::Guard;
-use crate::dataplane::ledger::Counters;
 use crate::dataplane::probe::Networks;
 use crate::dataplane::visit::Visit;
-use crate::telemetry::{LogControl, SpanCounts};
+use crate::telemetry::LogControl;
 pub use config::ConfigStatus;
 pub use endpoint::{Access, Answered, Answering, Asked, Endpoint, Parameter, Query, Values};
 pub use filters::source as filters;
 pub(crate) use guard::CHANGE_HEADER;
-pub use metrics::{Family, Kind, Sample, Source};
+pub use metrics::{Family, Kind, Numbers, Part, Sample, Source};
 pub use readiness::{Phase, Readiness};
 
 /// What the port tells.
 pub struct Sources {
     /// Whether clients are taken.
     pub readiness: Readiness,
-    /// One for each worker.
-    pub workers: Vec<Arc<Counters>>,
+    /// What `/metrics` shows.
+    pub numbers: Arc<Numbers>,
     /// Where visits to each worker's sessions are sent.
     pub visits: Vec<mpsc::Sender<Visit>>,
-    /// What became of spans.
-    pub spans: Arc<SpanCounts>,
-    /// What else has numbers: filters, breakers.
-    pub more: Vec<Source>,
     /// What is known of the clients' networks.
     pub networks: Arc<Networks>,
     /// What other rooms answer.

@@ -20,12 +20,13 @@ use self::filters::Filters;
 use self::learned::Learned;
 use self::reload::{Parts, Requests};
 use self::workers::{WorkerFilters, Workers};
-use crate::admin::{self, Admin, ConfigStatus, Phase, Readiness};
+use crate::admin::{self, Admin, ConfigStatus, Numbers, Phase, Readiness};
 use crate::clients::Clients;
 use crate::config::{self, Config};
 use crate::dataplane::probe::Networks;
 use crate::profile;
 use crate::report::{self, Reporter};
+use crate::secret::Secret;
 use crate::telemetry::{self, Environment};
 use crate::tls::Watcher;
 
@@ -106,17 +107,21 @@ fn serve(config: Config, telemetry: &telemetry::Telemetry) -> Result<(), StartEr
         renew,
     };
     let reloads = reload::start(origin, parts)?;
+    let numbers = Arc::new(Numbers {
+        workers: workers.counters.clone(),
+        telemetry: Arc::clone(&telemetry.counts),
+        more: [filters.source(), clients.source(), status.source(), certified].into_iter().chain(reported).collect(),
+    });
+    telemetry.export_metrics({
+        let numbers = Arc::clone(&numbers);
+        Box::new(move || numbers.samples())
+    });
     let _admin = match config.admin {
         Some(admin) => {
             let sources = admin::Sources {
                 readiness: readiness.clone(),
-                workers: workers.counters.clone(),
+                numbers,
                 visits: workers.visits.clone(),
-                spans: Arc::clone(&telemetry.spans),
-                more: [filters.source(), clients.source(), status.source(), certified]
-                    .into_iter()
-                    .chain(reported)
-                    .collect(),
                 networks,
                 endpoints: [clients.endpoint(), filters.endpoint(), status.endpoint()]
                     .into_iter()
@@ -147,22 +152,13 @@ fn serve(config: Config, telemetry: &telemetry::Telemetry) -> Result<(), StartEr
 fn start_admin(settings: &config::Admin, sources: admin::Sources) -> Result<Admin, StartError> {
     let address = settings.address;
     let refused = |cause| StartError::Admin { address, cause };
-    let token = settings.token_file.as_deref().map(read_token).transpose().map_err(refused)?;
+    let token = settings.token.as_ref().map(Secret::reveal);
     if token.is_none() && !address.ip().is_loopback() {
         info!(%address, "the admin port answers probes and scrapers only, since it is not on loopback and has no token");
     }
-    let admin = Admin::start(address, token.as_deref(), sources).map_err(refused)?;
+    let admin = Admin::start(address, token, sources).map_err(refused)?;
     info!(address = %admin.address(), "the admin port is open");
     Ok(admin)
-}
-
-/// What surrounds it is no part of it: editors end files with a line feed.
-fn read_token(file: &std::path::Path) -> std::io::Result<String> {
-    let token = std::fs::read_to_string(file)?;
-    match token.trim() {
-        "" => Err(std::io::Error::other(format!("the token in {} is empty", file.display()))),
-        token => Ok(token.to_owned()),
-    }
 }
 
 /// The threads that the CPU limit of our container allows, as the standard library reads it from the cgroup.

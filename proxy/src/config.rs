@@ -32,6 +32,7 @@ pub use shown::Shown;
 
 use crate::dataplane::route::{Dataplane, Routes};
 use crate::digest::sha256;
+use crate::secret::Secret;
 use crate::stamp::Stamp;
 use crate::telemetry::Settings;
 use crate::tls::Watched;
@@ -82,8 +83,8 @@ pub struct Origin {
 pub struct Admin {
     /// Port 0 lets the system choose.
     pub address: SocketAddr,
-    /// Where the token is that it asks for.
-    pub token_file: Option<PathBuf>,
+    /// What it asks for.
+    pub token: Option<Secret>,
 }
 
 /// What adaptive probes learn of the clients' networks.

@@ -1,37 +1,59 @@
 //! Logs and traces: what the process says of itself. The data path makes spans through `tracing` and its own seam
 //! ([`crate::dataplane::trace`]); here they get their places, are sampled, kept or dropped, and leave over OTLP on a thread
-//! of their own. Numbers are the admin port's.
+//! of their own. So does the log, if that is wanted, and so do numbers; which there are is the admin port's.
 
 mod environment;
 mod export;
 mod keep;
 mod logs;
+mod metrics;
+mod records;
 mod resource;
 mod settings;
 mod spans;
+mod thin;
 mod writer;
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use opentelemetry_sdk::logs::SdkLogRecord;
 use opentelemetry_sdk::trace::SdkTracerProvider;
 use tracing::Dispatch;
 use tracing_subscriber::Registry;
 use tracing_subscriber::layer::SubscriberExt;
 
+use self::export::Queue;
 pub use environment::Environment;
-pub use export::{DropReason, SpanCounts};
+pub use export::{DropReason, ExportCounts};
 pub use logs::{BadLogFilter, LogControl, LogFilter};
-pub use settings::{Batching, Log, LogFormat, Otlp, Protocol, Sample, Settings};
+pub use metrics::Gather;
+pub use settings::{Batching, Log, LogFormat, Otlp, Protocol, Sample, Settings, Signal};
+pub use thin::LineCounts;
 
 /// Telemetry that runs until [`Telemetry::shutdown`].
 pub struct Telemetry {
     /// Changes what is logged while the process runs.
     pub log: LogControl,
-    /// What became of the spans; all zero if none are exported.
-    pub spans: Arc<SpanCounts>,
-    provider: Option<SdkTracerProvider>,
+    /// What became of it all.
+    pub counts: Arc<Counts>,
+    spans: Option<SdkTracerProvider>,
+    records: Option<Arc<Queue<SdkLogRecord>>>,
+    metrics: Option<metrics::Metrics>,
     writer: writer::Lines,
+}
+
+/// What became of what was to leave. All zero where nothing is exported.
+#[derive(Debug, Default)]
+pub struct Counts {
+    /// Spans.
+    pub spans: Arc<ExportCounts>,
+    /// Lines of the log, by OTLP.
+    pub logs: Arc<ExportCounts>,
+    /// Exports of all numbers.
+    pub metrics: Arc<ExportCounts>,
+    /// Lines of the log, on standard error.
+    pub lines: Arc<LineCounts>,
 }
 
 /// Telemetry could not be started as it was configured.
@@ -72,30 +94,59 @@ pub fn start(settings: &Settings, environment: &Environment) -> Result<Telemetry
 
 /// As [`start`], for a part of the process: whoever sets the dispatch as its default is heard.
 pub fn prepare(settings: &Settings, environment: &Environment) -> Result<(Dispatch, Telemetry), StartError> {
-    let writer = writer::Lines::start(std::io::stderr())?;
-    let (log, control) = logs::layer(&settings.log, writer.clone());
-    let counts = Arc::new(SpanCounts::default());
-    let collector = environment.collector(settings)?;
-    let exported = match &collector {
+    let counts = Arc::new(Counts::default());
+    let resource = resource::describe(settings, environment);
+    let collector = |signal| environment.collector(settings, signal);
+    let spans = match collector(Signal::Traces)? {
         Some(collector) => {
-            let resource = resource::describe(settings, environment);
-            let queue = export::Queue::start(collector, environment.batching()?, &resource, counts.clone())?;
-            Some(spans::provider(&settings.sample, resource, keep::Keep::new(queue)))
+            let batching = environment.batching(Signal::Traces)?;
+            let queue = Queue::start(&collector, batching, &resource, Arc::clone(&counts.spans))?;
+            Some(spans::provider(&settings.sample, resource.clone(), keep::Keep::new(queue)))
         }
         None => None,
     };
-    let spans = exported.as_ref().map(|provider| spans::layer(provider, &settings.sample));
-    let dispatch = Dispatch::new(Registry::default().with(log).with(spans));
-    Ok((dispatch, Telemetry { log: control, spans: counts, provider: exported, writer }))
+    let records = match collector(Signal::Logs)? {
+        Some(collector) => {
+            let batching = environment.batching(Signal::Logs)?;
+            Some(Arc::new(Queue::start(&collector, batching, &resource, Arc::clone(&counts.logs))?))
+        }
+        None => None,
+    };
+    let metrics = match collector(Signal::Metrics)? {
+        Some(collector) => {
+            let every = environment.metrics_every(settings)?;
+            Some(metrics::Metrics::start(collector, every, &resource, Arc::clone(&counts.metrics))?)
+        }
+        None => None,
+    };
+    let writer = writer::Lines::start(std::io::stderr(), settings.log.format, Arc::clone(&counts.lines))?;
+    let thin = thin::Thin::new(writer.clone(), Arc::clone(&counts.lines));
+    let exported = records.clone().map(records::Records::new);
+    let (layer, log) = logs::layer(&settings.log, writer.clone(), exported, thin);
+    let traced = spans.as_ref().map(|provider| spans::layer(provider, &settings.sample));
+    let dispatch = Dispatch::new(Registry::default().with(layer).with(traced));
+    Ok((dispatch, Telemetry { log, counts, spans, records, metrics, writer }))
 }
 
 impl Telemetry {
-    /// Sends what waits to be sent, for at most `within`, and stops. Spans that end later are not exported; what is logged
-    /// later still comes out as long as the process lives.
+    /// Where all numbers are. Without a collector for them they are never asked for.
+    pub fn export_metrics(&self, gather: Gather) {
+        if let Some(metrics) = &self.metrics {
+            metrics.gather(gather);
+        }
+    }
+
+    /// Sends what waits to be sent, for at most `within`, and stops. What comes later is not exported; what is logged later
+    /// still comes out on standard error as long as the process lives.
     pub fn shutdown(&self, within: Duration) {
-        if let Some(provider) = &self.provider {
-            // What could not be sent is counted and logged by the queue; a second shutdown has nothing to do.
-            let _ = provider.shutdown_with_timeout(within);
+        // What could not be sent is counted and logged by the exporters. All at once: together they have no more time.
+        let records = self.records.as_ref().map(|records| records.finish(within));
+        let metrics = self.metrics.as_ref().map(|metrics| metrics.finish(within));
+        if let Some(spans) = &self.spans {
+            let _ = spans.shutdown_with_timeout(within);
+        }
+        for ending in [records, metrics].into_iter().flatten() {
+            let _ = ending.wait();
         }
         self.writer.flush(within);
     }

@@ -187,7 +187,7 @@ async fn off_loopback_the_token_is_asked_for_and_probes_are_not() {
     let file = common::scratch("token").join("token");
     std::fs::write(&file, "hunter2\n").unwrap();
     let admin = common::ports::free();
-    let admin = format!("address: 0.0.0.0:{}\n  token_file: {}", admin.port(), file.display());
+    let admin = format!("address: 0.0.0.0:{}\n  token: '${{file:{}}}'", admin.port(), file.display());
     let mut yaml = route_to(echo.address, "").replace("address: {admin}", &admin);
     yaml.push_str("x-admin: '{admin}'\n");
     let port = yaml.split("0.0.0.0:").nth(1).unwrap().split('\n').next().unwrap().to_owned();
@@ -282,7 +282,8 @@ async fn top_shows_the_sessions_in_a_terminal_and_ends_when_told() {
 async fn pprof(go: std::path::PathBuf, belay: &Belay, profile: &str) -> String {
     let url = format!("http://{}/debug/pprof/{profile}", belay.admin);
     let mut command = Command::new(go);
-    command.args(["tool", "pprof", "-top", "-nodecount=500", &url]).env("PPROF_TMPDIR", &belay.folder);
+    // Names are found in a program that is not optimised, by one that is not: by itself it would not wait so long.
+    command.args(["tool", "pprof", "-timeout=100", "-top", "-nodecount=500", &url]).env("PPROF_TMPDIR", &belay.folder);
     said(&soon("go tool pprof", tokio::task::spawn_blocking(move || command.output().unwrap())).await.unwrap())
 }
 
@@ -303,22 +304,48 @@ async fn a_heap_profile_is_read_by_go_tool_pprof_and_is_off_unless_asked_for() {
     drop(clients);
 }
 
+/// Whether the process handles the signal that profiles are made by (proc(5), `SigCgt`).
+#[cfg(feature = "cpu-profile")]
+fn handles_sigprof(belay: &Belay) -> bool {
+    const SIGPROF: u32 = 27;
+    let status = std::fs::read_to_string(format!("/proc/{}/status", belay.pid())).unwrap();
+    let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap();
+    u64::from_str_radix(caught.trim(), 16).unwrap() >> (SIGPROF - 1) & 1 == 1
+}
+
 #[cfg(feature = "cpu-profile")]
 #[tokio::test]
-async fn a_cpu_profile_is_read_by_go_tool_pprof() {
+async fn a_cpu_profile_of_a_busy_process_is_read_by_go_tool_pprof_and_there_is_one_at_a_time() {
     let Some(go) = tools::program("a_cpu_profile_is_read_by_go_tool_pprof", "go") else { return };
     let echo = Echo::start().await;
     let belay = Belay::in_front_of(echo.address, "").await;
     let mut client = client::connect(belay.address, "/").await;
-    let profile = pprof(go, &belay, "profile?seconds=2");
+    assert!(!handles_sigprof(&belay), "nothing is installed while nobody asks");
+    let profile = pprof(go, &belay, "profile?seconds=3");
     let talk = async {
         loop {
             client.send("hello".into()).await.unwrap();
             client::next_text(&mut client).await;
         }
     };
-    let top = tokio::select! { top = profile => top, () = talk => unreachable!() };
-    assert!(top.contains("Type: cpu") && top.contains("belay::"), "{top}");
+    let second = async {
+        soon("a profile under way", async {
+            while !handles_sigprof(&belay) {
+                tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+            }
+        })
+        .await;
+        let (status, why) = belay.get("/debug/pprof/profile?seconds=1").await.unwrap();
+        assert!(status == 409 && why.contains("another profile is under way"), "{status} {why}");
+        std::future::pending().await
+    };
+    let top = tokio::select! { top = profile => top, () = talk => unreachable!(), () = second => unreachable!() };
+    assert!(top.contains("Type: cpu") && top.contains("Duration: 3"), "{top}");
+    // By their names: what drives a session, and the system call that it ends in.
+    assert!(top.contains("belay::dataplane::driver::Driver") && top.contains("send"), "{top}");
+    assert!(!handles_sigprof(&belay), "and nothing is left behind");
+    let (status, why) = belay.get("/debug/pprof/profile?seconds=61").await.unwrap();
+    assert_eq!(status, 400, "{why}");
 }
 
 #[cfg(not(feature = "cpu-profile"))]

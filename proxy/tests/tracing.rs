@@ -17,13 +17,14 @@ use belay::dataplane::message::{CloseReason, Direction, MessageKind};
 use belay::dataplane::route::FailurePolicy;
 use belay::dataplane::trace::{
     Connect, ConnectSpan, FilterSpan, HandshakeSpan, HoldEnd, HoldOutcome, HoldSpan, MessageFacts, MessageSpan,
-    SessionAttempt, TraceContext,
+    SessionAttempt, Spoken, TraceContext,
 };
 use belay::id::SessionId;
 use belay::telemetry::{self, DropReason, Environment, Protocol, Sample, Settings, Telemetry};
 use belay::time::Instant;
 use common::otlp::{Collector, Received, named};
 use common::{PATIENCE, ports};
+use http::uri::Scheme;
 use http::{HeaderMap, Request};
 use serde_json::{Value, json};
 
@@ -80,7 +81,7 @@ fn connect(handshake: &Handshake, attempt: u32, resumed: bool) -> Connect<'_> {
     Connect {
         route: "chat",
         authority: "127.0.0.1:9000",
-        path: handshake.path(),
+        spoken: Spoken::Http { method: "GET", scheme: "http", prefix: "", path: handshake.path() },
         traceparent: handshake.header("traceparent"),
         tracestate: handshake.header("tracestate"),
         session: Some(SessionAttempt { id: handshake.session, attempt, resumed }),
@@ -116,7 +117,7 @@ const HELD: Duration = Duration::from_millis(50);
 /// A session's whole life, as the data path tells it. Gives its context, and the headers that its first backend was told.
 fn a_life(session: SessionId, headers: &[(&str, &str)]) -> (TraceContext, HeaderMap) {
     let request = request(headers);
-    let span = HandshakeSpan::start(&request, peer());
+    let span = HandshakeSpan::start(&request, &Scheme::HTTP, peer());
     span.route("chat");
     span.session(session);
     let context = span.context();
@@ -173,8 +174,8 @@ fn assert_every_field(protocol: &str, test: &str) {
     let (_, told) = a_life(session, &headers);
     setup.telemetry.shutdown(PATIENCE);
     let spans = collector.spans(LIFE);
-    assert_eq!(setup.telemetry.spans.exported(), LIFE as u64);
-    assert_eq!(setup.telemetry.spans.dropped_in_all(), 0);
+    assert_eq!(setup.telemetry.counts.spans.exported(), LIFE as u64);
+    assert_eq!(setup.telemetry.counts.spans.dropped_in_all(), 0);
     let id = session.to_string();
 
     for span in &spans {
@@ -207,7 +208,7 @@ fn assert_every_field(protocol: &str, test: &str) {
         server,
         json!({
             "http.request.method": "GET", "http.response.status_code": 101, "url.scheme": "http", "url.path": "/chat",
-            "server.address": "chat.example", "server.port": 8443, "client.address": "192.0.2.7", "client.port": 5123,
+            "server.address": "chat.example", "server.port": 8443, "client.address": "192.0.2.7", "client.port": 5123, "network.peer.address": "192.0.2.7", "network.peer.port": 5123,
             "network.protocol.version": "1.1", "user_agent.original": "curl/8",
             "belay.session.id": id, "belay.route": "chat",
         }),
@@ -225,7 +226,8 @@ fn assert_every_field(protocol: &str, test: &str) {
     assert_eq!(first.text("trace_state"), "vendor=x");
     let dialled = |attempt: i64, resumed: bool| {
         json!({
-            "server.address": "127.0.0.1", "server.port": 9000, "url.path": "/chat", "belay.session.id": id,
+            "server.address": "127.0.0.1", "server.port": 9000, "http.request.method": "GET",
+            "url.full": "http://127.0.0.1:9000/chat", "network.transport": "tcp", "belay.session.id": id,
             "belay.route": "chat", "belay.attempt": attempt, "belay.resumed": resumed,
         })
     };
@@ -256,7 +258,8 @@ fn assert_every_field(protocol: &str, test: &str) {
     assert_eq!(again.field("status"), &json!({"code": "unset", "message": ""}));
     assert_attributes(again, with(dialled(3, true), json!({"http.response.status_code": 101})));
 
-    let message = named(&spans, "message to backend");
+    let message = named(&spans, "forward_to_backend chat");
+    assert_eq!(message.text("kind"), "consumer");
     assert_ne!(message.text("trace_id"), CLIENT_TRACE);
     assert_eq!(message.text("parent_span_id"), "");
     let link = &message.field("links")[0];
@@ -267,7 +270,9 @@ fn assert_every_field(protocol: &str, test: &str) {
         message,
         json!({
             "belay.session.id": id, "belay.route": "chat", "belay.direction": "to_backend",
-            "belay.message.type": "text", "belay.message.size": 5, "belay.message.replaced.size": 4,
+            "messaging.system": "belay", "messaging.operation.name": "forward_to_backend",
+            "messaging.operation.type": "process", "messaging.destination.name": "chat",
+            "belay.message.type": "text", "messaging.message.body.size": 5, "belay.message.replaced.size": 4,
             "belay.verdict": "replace",
         }),
     );
@@ -337,12 +342,12 @@ fn refusals_and_errors_are_kept_when_nothing_is_sampled() {
     let setup = setup(&settings(&collector.endpoint(), "http", NOTHING), &[]);
     let request = request(&[]);
     // Nothing of this one.
-    let span = HandshakeSpan::start(&request, peer());
+    let span = HandshakeSpan::start(&request, &Scheme::HTTP, peer());
     span.route("quiet");
     FilterSpan::of_handshake(&span.context(), "auth", MEMORY).admitted(&Ok(Admission::Accept));
     span.finish(101);
     // Of this one the request, and the filter that refused.
-    let span = HandshakeSpan::start(&request, peer());
+    let span = HandshakeSpan::start(&request, &Scheme::HTTP, peer());
     span.route("chat");
     let context = span.context();
     FilterSpan::of_handshake(&context, "limit", MEMORY).admitted(&Ok(Admission::Accept));
@@ -359,7 +364,7 @@ fn refusals_and_errors_are_kept_when_nothing_is_sampled() {
     let outcome = HoldOutcome::Lost(LossReason::HoldExpired);
     HoldSpan::start().finish(&context, hold_end(handshake.session, Instant::now(), outcome));
     // A request that nobody answered.
-    drop(HandshakeSpan::start(&request, peer()));
+    drop(HandshakeSpan::start(&request, &Scheme::HTTP, peer()));
     setup.telemetry.shutdown(PATIENCE);
 
     let spans = collector.spans(8);
@@ -382,7 +387,7 @@ fn refusals_and_errors_are_kept_when_nothing_is_sampled() {
     assert_eq!(mask.attribute("belay.verdict"), "close");
     let failed = named(&spans, "filter limit");
     assert_eq!(failed.field("status"), &json!({"code": "error", "message": "out of memory"}));
-    for message in spans.iter().filter(|span| span.text("name") == "message to backend") {
+    for message in spans.iter().filter(|span| span.text("name") == "forward_to_backend chat") {
         assert_eq!(message.field("links")[0]["span_id"], server.text("span_id"));
         assert!(mask.is_child_of(message) || failed.is_child_of(message));
     }
@@ -394,10 +399,10 @@ fn what_went_wrong_is_kept_only_so_often_in_a_second() {
     let setup = setup(&settings(&format!("http://{}", ports::free()), "http", NOTHING), &[]);
     let request = request(&[]);
     for _ in 0..1_000 {
-        drop(HandshakeSpan::start(&request, peer()));
+        drop(HandshakeSpan::start(&request, &Scheme::HTTP, peer()));
     }
     // A thousand spans take less than five seconds on any machine that runs this.
-    assert!(setup.telemetry.spans.dropped(DropReason::KeptLimit) >= 400);
+    assert!(setup.telemetry.counts.spans.dropped(DropReason::KeptLimit) >= 400);
 }
 
 #[test]
@@ -407,7 +412,7 @@ fn the_environment_names_the_collector_and_the_yaml_wins() {
     let variables =
         [("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint.as_str()), ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf")];
     let setup = setup(&Settings { service_name: Some("from-yaml".into()), ..Settings::default() }, &variables);
-    HandshakeSpan::start(&request(&[]), peer()).finish(101);
+    HandshakeSpan::start(&request(&[]), &Scheme::HTTP, peer()).finish(101);
     setup.telemetry.shutdown(PATIENCE);
     assert_eq!(collector.spans(1)[0].resource("service.name"), "from-yaml");
 }

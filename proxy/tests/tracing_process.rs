@@ -2,6 +2,11 @@
 //! receiver that is told of all of it.
 
 mod common;
+#[path = "tracing/picture.rs"]
+mod picture;
+
+use std::path::Path;
+use std::time::Duration;
 
 use common::backend::{self, Backend};
 use common::belay::{Belay, http_get, route_to};
@@ -79,10 +84,10 @@ async fn a_session_is_traced_from_its_handshake_through_a_hold_to_its_end() {
     assert_eq!(hold.attribute("belay.hold.outcome"), "bound");
     assert_eq!(hold.attribute("belay.hold.attempts"), 1);
     assert_eq!(again.attribute("belay.resumed"), true);
-    for (name, bytes) in [("message to backend", 5), ("message to client", 12)] {
+    for (name, bytes) in [("forward_to_backend chat", 5), ("forward_to_client chat", 12)] {
         let message = named(&spans, name);
         assert_eq!(message.field("links")[0]["span_id"], server.text("span_id"));
-        assert_eq!(message.attribute("belay.message.size"), bytes);
+        assert_eq!(message.attribute("messaging.message.body.size"), bytes);
         assert_eq!(message.attribute("belay.verdict"), "continue");
     }
 }
@@ -166,4 +171,106 @@ async fn a_raw_connection_is_the_root_of_its_sessions_trace() {
     assert_eq!(server.attribute("network.transport"), "tcp");
     assert_eq!(server.attribute("belay.session.id"), connect.attribute("belay.session.id"));
     assert_eq!(server.attribute("error.type"), &serde_json::Value::Null);
+}
+
+/// A filter's limits are for programs that are optimised: this one's calls may take a second.
+const LIMIT: &str = "filters:\n  limit:\n    use: rate-limit\n    limits: { deadline: 1s }\n    config:\n      rules:\n        - \
+                     { on: connect, per: peer, rate: 2/h, burst: 2 }\n        - { rate: 1/h, burst: 1, exceeded: { close: { code: \
+                     4008 } } }\n";
+
+/// The three kinds of what went wrong, each in a whole process that samples nothing; and besides them nothing.
+#[tokio::test]
+async fn errors_holds_and_refusals_are_kept_where_nothing_is_sampled() {
+    let Some(collector) = Collector::start("errors_holds_and_refusals_are_kept", "grpc") else { return };
+    let mut backend = Backend::start().await;
+    let telemetry = format!(
+        "telemetry:\n  otlp: {{ endpoint: '{}', protocol: grpc }}\n  sample: {{ sessions: 0 }}\n",
+        collector.endpoint()
+    );
+    let nowhere = common::ports::free();
+    let routes = route_to(backend.address, "    name: chat\n    match: { path: /room }\n    filters: [limit]\n");
+    let away = format!("  - {{ name: away, match: {{ path: /away }}, backend: 'ws://{nowhere}' }}\n");
+    let mut belay = Belay::start(&(routes + &away + LIMIT + &telemetry)).await;
+
+    // A hold.
+    let (mut client, mut visit) = tokio::join!(client::connect(belay.address, "/room"), backend.accept());
+    visit.reset();
+    visit = backend.accept().await;
+    // A filter that ends a session over its second message.
+    client.send("one".into()).await.unwrap();
+    client.send("two".into()).await.unwrap();
+    assert_eq!(client::closed(&mut client).await.map(|(code, _)| code), Some(4008));
+    // A handshake that a filter refuses, after one that it lets in and of which nothing is kept.
+    let (second, _visit) = tokio::join!(client::connect(belay.address, "/room"), backend.accept());
+    assert_eq!(client::open(belay.address, "/room", "").await.unwrap().1.target(), "429");
+    // An error.
+    assert_eq!(http_get(belay.address, "/away").await.unwrap().0, 502);
+    drop((second, visit));
+    belay.terminate();
+    assert!(belay.ended().await.success());
+
+    let spans = collector.spans(7);
+    let kept = |name: &str| named(&spans, name).attribute("belay.kept_for").as_str().unwrap();
+    assert_eq!(kept("hold chat"), "hold");
+    assert_eq!(kept("forward_to_backend chat"), "refusal");
+    assert_eq!(named(&spans, "forward_to_backend chat").attribute("belay.verdict"), "close");
+    assert_eq!((kept("GET chat"), kept("GET away"), kept("connect away")), ("refusal", "error", "error"));
+    assert_eq!(named(&spans, "GET chat").attribute("http.response.status_code"), 429);
+    let calls: Vec<_> = spans.iter().filter(|span| span.text("name") == "filter limit").collect();
+    assert!(calls.len() == 2 && calls.iter().all(|call| call.attribute("belay.kept_for") == "refusal"), "{calls:#?}");
+    assert!(collector.rest().is_empty());
+}
+
+/// The picture in the documentation is of this trace; with `BELAY_WRITE_DOCS` it is drawn anew.
+#[tokio::test]
+async fn the_picture_in_the_documentation_is_of_a_real_trace() {
+    let Some(collector) = Collector::start("the_picture_is_of_a_real_trace", "grpc") else { return };
+    let mut backend = Backend::start().await;
+    let hold = "    hold: { redial: { backoff: fixed, every: 120ms } }\n";
+    let route = route_to(
+        backend.address,
+        &format!("    name: chat\n    match: {{ path: /room }}\n    filters: [limit]\n{hold}"),
+    );
+    let filters = "filters:\n  limit:\n    use: rate-limit\n    limits: { deadline: 1s }\n    config:\n      rules:\n        - \
+                   { on: connect, per: peer, rate: 100/s }\n        - { rate: 100/s }\n";
+    let telemetry = format!(
+        "telemetry:\n  otlp: {{ endpoint: '{}', protocol: grpc }}\n  sample: {{ messages: 1 }}\n",
+        collector.endpoint()
+    );
+    let mut belay = Belay::start(&(route + filters + &telemetry)).await;
+    let (mut client, mut visit) = tokio::join!(client::connect(belay.address, "/room"), backend.accept());
+    tokio::time::sleep(Duration::from_millis(40)).await;
+    client.send("hello".into()).await.unwrap();
+    assert_eq!(visit.text().await, "hello");
+    tokio::time::sleep(Duration::from_millis(40)).await;
+    let address = backend.close().await;
+    visit.reset();
+    common::soon("an attempt that fails", async {
+        while belay.metrics().await["belay_dials_failed_total"] < 1.0 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    })
+    .await;
+    let mut backend = Backend::start_at(address).await;
+    let mut visit = backend.accept().await;
+    visit.say("back").await;
+    assert_eq!(client::next_text(&mut client).await, "back");
+    drop(client);
+    belay.terminate();
+    assert!(belay.ended().await.success());
+
+    let mut spans = collector.spans(9);
+    // Which of the attempts that fail is how fast the backend comes back.
+    spans.extend(collector.rest());
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/trace.svg");
+    if std::env::var_os("BELAY_WRITE_DOCS").is_some() {
+        std::fs::write(&file, picture::draw(&spans)).unwrap();
+    }
+    let drawn = std::fs::read_to_string(&file).unwrap();
+    let once = |outline: String| {
+        let mut lines: Vec<_> = outline.lines().map(str::to_owned).collect();
+        lines.dedup();
+        lines
+    };
+    assert_eq!(once(picture::outline_of(&drawn)), once(picture::outline(&spans)), "BELAY_WRITE_DOCS=1 draws it anew");
 }

@@ -1,12 +1,13 @@
 //! The numbers of filters: what each counts of itself, what they share, and what they count on their own account.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::metrics::{Family, Part, Sample, Source};
 use crate::dataplane::callout::{CALLOUT_NANOS, CalloutCounts, OUTCOMES};
 use crate::dataplane::ledger::Counter;
 use crate::time::Instant;
-use crate::wasm::{BreakerState, CALL_NANOS, FilterStats, FilterView, Host, LoadedFilter, VERDICTS};
+use crate::wasm::{BreakerState, BreakerView, CALL_NANOS, FilterStats, FilterView, Host, LoadedFilter, VERDICTS};
 
 /// Tells of these filters, and of what the filters of this host share.
 pub fn source(host: Arc<Host>, filters: impl Fn() -> Vec<Arc<LoadedFilter>> + Send + Sync + 'static) -> Source {
@@ -15,20 +16,29 @@ pub fn source(host: Arc<Host>, filters: impl Fn() -> Vec<Arc<LoadedFilter>> + Se
             filters().iter().flat_map(|filter| samples_of(filter.name(), &filter.stats(), &filter.view())).collect();
         samples.extend(filters().iter().flat_map(|filter| callouts_of(filter.name(), &filter.callouts())));
         let services = host.services();
-        samples.extend(services.breakers(Instant::now()).iter().map(|breaker| {
-            let state = match breaker.state {
-                BreakerState::Closed => 0.0,
-                BreakerState::HalfOpen => 1.0,
-                BreakerState::Open => 2.0,
-            };
-            FAMILIES[BREAKER].sample(&[&breaker.filter, &breaker.name], state)
-        }));
+        samples.extend(breakers(&services.breakers(Instant::now())));
         let counts = services.counts();
         samples.extend(
             counts.iter().map(|count| FAMILIES[CUSTOM].sample(&[&count.filter, &count.name], count.value as f64)),
         );
         samples
     })
+}
+
+/// A breaker's keys come from clients: of all of them together the worst is told.
+fn breakers(views: &[BreakerView]) -> Vec<Sample> {
+    let mut worst = BTreeMap::new();
+    for breaker in views {
+        let state = match breaker.state {
+            BreakerState::Closed => 0_u8,
+            BreakerState::HalfOpen => 1,
+            BreakerState::Open => 2,
+        };
+        let known = worst.entry((&*breaker.filter, &*breaker.kind)).or_insert(0);
+        *known = state.max(*known);
+    }
+    let samples = worst.into_iter();
+    samples.map(|((filter, kind), state)| FAMILIES[BREAKER].sample(&[filter, kind], f64::from(state))).collect()
 }
 
 const FILTER: &[&str] = &["filter"];
@@ -47,7 +57,11 @@ const PLAIN: usize = 9;
 /// of [`plain`].
 pub(super) static FAMILIES: [Family; PLAIN + 17] = [
     Family::counter("belay_filter_verdicts_total", &["filter", "verdict"], "Answers to messages."),
-    Family::gauge("belay_breaker_state", &["filter", "breaker"], "A circuit breaker: 0 closed, 1 half open, 2 open."),
+    Family::gauge(
+        "belay_breaker_state",
+        &["filter", "breaker"],
+        "A circuit breaker: 0 closed, 1 half open, 2 open; the worst of its keys.",
+    ),
     Family::counter("belay_filter_custom_total", &["filter", "name"], "What filters count by themselves."),
     Family::histogram("belay_filter_call_seconds", &["filter", "le"], "Times of calls, of one call in 64."),
     Family::gauge("belay_filter_generation", FILTER, "The version that serves: 1 at start, one more with each reload."),
@@ -161,4 +175,29 @@ fn callouts_of(filter: &str, counts: &CalloutCounts) -> Vec<Sample> {
     samples.extend(histogram(&FAMILIES[CALLOUT_TIMES], filter, &CALLOUT_NANOS, times, counts.nanos()));
     samples.push(FAMILIES[CALLOUTS_IN_FLIGHT].sample(&[filter], counts.in_flight() as f64));
     samples
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_breaker_with_many_keys_is_one_number() {
+        let view = |name: &str, state| BreakerView {
+            filter: "guard".into(),
+            name: name.into(),
+            kind: "backend".into(),
+            state,
+            results: 0,
+            failures: 0,
+        };
+        let views = [
+            view("backend", BreakerState::Closed),
+            view("backend[ada]", BreakerState::Open),
+            view("backend[bob]", BreakerState::HalfOpen),
+        ];
+        let samples = breakers(&views);
+        assert_eq!(samples.len(), 1);
+        assert_eq!((&*samples[0].labels[1], samples[0].value), ("backend", 2.0));
+    }
 }

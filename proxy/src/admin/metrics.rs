@@ -3,9 +3,11 @@
 //! help, and `docs/metrics.md` is made of the same constants.
 
 use std::fmt::Write;
+use std::sync::Arc;
 
-use super::{Sources, config, filters, process, traffic};
-use crate::{clients, report, tls};
+use super::{config, exports, filters, process, traffic};
+use crate::dataplane::ledger::Counters;
+use crate::{clients, report, telemetry, tls};
 
 /// What the answer calls itself.
 pub(super) const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -60,7 +62,7 @@ pub struct Sample {
     pub value: f64,
 }
 
-/// Gives numbers when asked. On the admin thread; must not block for long.
+/// Gives numbers when asked. On the admin thread, or on that which sends them by OTLP; must not block for long.
 pub type Source = Box<dyn Fn() -> Vec<Sample> + Send + Sync>;
 
 impl Family {
@@ -77,6 +79,15 @@ impl Family {
     /// A family of histograms; `le` stands last among its labels.
     pub const fn histogram(name: &'static str, labels: &'static [&'static str], help: &'static str) -> Self {
         Self { name, kind: Kind::Histogram, labels, help }
+    }
+
+    /// Its name and unit (UCUM) by OTLP, where the unit stands apart and the kind says what only grows. What makes a Prometheus
+    /// name of it again (OpenTelemetry's "Prometheus and OpenMetrics Compatibility") arrives at this name.
+    pub fn otlp(&self) -> (&'static str, &'static str) {
+        let name = self.name.strip_suffix("_total").unwrap_or(self.name);
+        let units = [("_seconds", "s"), ("_bytes", "By")];
+        let with_unit = units.iter().find_map(|(suffix, unit)| Some((name.strip_suffix(suffix)?, *unit)));
+        with_unit.unwrap_or((name, ""))
     }
 
     /// One number of this family.
@@ -111,13 +122,25 @@ impl Part {
     }
 }
 
-/// Everything there is to tell, as text.
-pub(super) fn text(sources: &Sources) -> String {
-    let mut samples = traffic::workers(&sources.workers);
-    samples.extend(traffic::spans(&sources.spans));
-    samples.extend(sources.more.iter().flat_map(|source| source()));
-    samples.extend(process::samples());
-    render(samples)
+/// Everything that has numbers. There is one, and whoever shows numbers shows these.
+pub struct Numbers {
+    /// One for each worker.
+    pub workers: Vec<Arc<Counters>>,
+    /// What leaves over OTLP, and what the log left out.
+    pub telemetry: Arc<telemetry::Counts>,
+    /// Filters, breakers, clients and others.
+    pub more: Vec<Source>,
+}
+
+impl Numbers {
+    /// As they are now.
+    pub fn samples(&self) -> Vec<Sample> {
+        let mut samples = traffic::workers(&self.workers);
+        samples.extend(exports::samples(&self.telemetry));
+        samples.extend(self.more.iter().flat_map(|source| source()));
+        samples.extend(process::samples());
+        samples
+    }
 }
 
 /// Samples of one family stand together, under its help and type, in the order in which the families first came.
@@ -147,7 +170,8 @@ pub(super) fn render(mut samples: Vec<Sample>) -> String {
             escape(value, &mut text);
             text.push('"');
         }
-        let end = if family.labels.is_empty() { "" } else { "}" };
+        // A histogram's sum and count lack its last label, which may be its only one.
+        let end = if labels.is_empty() { "" } else { "}" };
         let _ = writeln!(text, "{end} {value}");
     }
     text
@@ -164,23 +188,39 @@ fn escape(value: &str, text: &mut String) {
     }
 }
 
+/// Everything that is exported, by whose numbers they are.
+pub(super) fn families() -> [(&'static str, Vec<Family>); 8] {
+    [
+        ("Traffic", traffic::families()),
+        ("Clients", clients::FAMILIES.to_vec()),
+        ("Reports", report::FAMILIES.to_vec()),
+        ("Filters", filters::FAMILIES.to_vec()),
+        ("TLS", tls::FAMILIES.to_vec()),
+        ("Configuration", config::FAMILIES.to_vec()),
+        ("Telemetry", exports::FAMILIES.to_vec()),
+        ("Process", process::FAMILIES.to_vec()),
+    ]
+}
+
 /// The page `docs/metrics.md`.
 pub fn documentation() -> String {
     let mut page = String::from(
         "# Metrics\n\nThe admin port answers `/metrics` in Prometheus' text format. Names, labels and meanings below are \
          stable. This page is made from the code; a test fails when it is not current.\n\nFor each direction, at all \
-         times: `accepted = delivered + held + consumed + lost`, summed over reasons.\n",
+         times: `accepted = delivered + held + consumed + lost`, summed over reasons.\n\nUnits are seconds and bytes, and stand \
+         in the names; what has none counts things. Labels have few values: names out of the configuration (`route`, \
+         `filter`, `backend`, `certificate`), words out of this program, and what filters name themselves (`breaker`, `name`), \
+         of which the [host](filters.md) admits only so many. No label says anything of a single client.\n\n## By OTLP\n\n\
+         With `telemetry.otlp.signals: [traces, metrics]`, or `OTEL_METRICS_EXPORTER=otlp`, all of these go to the collector \
+         too, every `telemetry.otlp.metrics_every` (60 s) and once more at the end, with the resource of the \
+         [traces](tracing.md#the-resource). OTLP has units apart from names, so `_seconds` and `_bytes` at the end of a name \
+         become the unit `s` or `By`, and `_total` falls away: `belay_filter_call_seconds` is `belay_filter_call` in `s`, \
+         `belay_sessions_opened_total` is `belay_sessions_opened`. A Prometheus that takes OTLP makes the names below of them \
+         again. Counters are monotonic sums, cumulative since the start; histograms are histograms, with the same bounds. An \
+         export that fails is not made again, as the next one says as much; it is counted below and logged at most once a \
+         minute.\n",
     );
-    let rooms: [(&str, &[Family]); 7] = [
-        ("Traffic", &traffic::families()),
-        ("Clients", &clients::FAMILIES),
-        ("Reports", &report::FAMILIES),
-        ("Filters", &filters::FAMILIES),
-        ("TLS", &tls::FAMILIES),
-        ("Configuration", &config::FAMILIES),
-        ("Process", &process::FAMILIES),
-    ];
-    for (room, families) in rooms {
+    for (room, families) in families() {
         let _ = write!(page, "\n## {room}\n\n| name | type | labels | meaning |\n|---|---|---|---|\n");
         for Family { name, kind, labels, help } in families {
             let labels = labels.iter().map(|label| format!("`{label}`")).collect::<Vec<_>>().join(", ");

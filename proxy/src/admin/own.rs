@@ -26,7 +26,7 @@ pub(super) fn endpoints(sources: Arc<Sources>) -> Vec<Endpoint> {
         .media(TEXT)
         .outcomes(READY),
         Endpoint::page("/metrics", Access::Open, "All numbers, as Prometheus reads them.", move |_| {
-            Answered::text(StatusCode::OK, metrics::CONTENT_TYPE, metrics::text(&numbers))
+            Answered::text(StatusCode::OK, metrics::CONTENT_TYPE, metrics::render(numbers.numbers.samples()))
         })
         .media(metrics::CONTENT_TYPE),
         Endpoint::page("/heartbeats", Access::Read, "What adaptive probes have learned of each network.", move |_| {

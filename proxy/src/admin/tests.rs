@@ -5,6 +5,7 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 use super::*;
+use crate::dataplane::ledger::Counters;
 use crate::telemetry::{self, Environment, Settings};
 
 struct Port {
@@ -22,9 +23,11 @@ fn port() -> Port {
     let more: Source = Box::new(|| vec![ODD.sample(&["a\"b\\c\nd"], 0.5)]);
     let sources = Sources {
         readiness: readiness.clone(),
-        workers: workers.clone(),
-        spans: telemetry.spans.clone(),
-        more: vec![more],
+        numbers: Arc::new(Numbers {
+            workers: workers.clone(),
+            telemetry: Arc::clone(&telemetry.counts),
+            more: vec![more],
+        }),
         networks: Arc::default(),
         endpoints: Vec::new(),
         visits: Vec::new(),
@@ -101,6 +104,7 @@ fn metrics_add_the_workers_up() {
         "belay_spans_dropped_total{reason=\"queue_full\"} 0",
         "belay_odd{name=\"a\\\"b\\\\c\\nd\"} 0.5",
         "# TYPE process_open_fds gauge",
+        "belay_client_round_trip_seconds_count 0",
     ] {
         assert!(answer.lines().any(|found| found == line), "no line {line:?} in {answer}");
     }
@@ -116,6 +120,35 @@ fn every_family_that_is_exported_is_documented() {
     let answer = port.ask("GET", "/metrics");
     for name in answer.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next()) {
         assert!(name == "belay_odd" || documentation.contains(&format!("| `{name}` |")), "{name}");
+    }
+}
+
+/// Labels whose values somebody configures, or a filter names; all others are words of this program.
+const NAMED_LABELS: [&str; 9] =
+    ["route", "filter", "backend", "certificate", "breaker", "name", "sha256", "version", "le"];
+
+#[test]
+fn families_are_named_by_prometheus_rules_and_are_as_many_by_otlp() {
+    let words = ["direction", "reason", "by", "table", "state", "outcome", "verdict"];
+    let mut by_otlp = std::collections::BTreeSet::new();
+    for family in metrics::families().into_iter().flat_map(|(_, families)| families) {
+        let name = family.name;
+        assert!(name.starts_with("belay_") || name.starts_with("process_"), "{name}");
+        assert!(name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'), "{name}");
+        assert_eq!(name.ends_with("_total"), family.kind == Kind::Counter, "{name}");
+        assert!(
+            family.kind != Kind::Histogram || name.ends_with("_seconds") && family.labels.ends_with(&["le"]),
+            "{name}"
+        );
+        // Base units only.
+        let others = ["_milliseconds", "_ms", "_micros", "_nanos", "_minutes", "_kb", "_kib", "_mib", "_percent"];
+        let stem = name.trim_end_matches("_total");
+        assert!(!others.iter().any(|unit| stem.ends_with(unit)), "{name}");
+        for label in family.labels {
+            assert!(NAMED_LABELS.contains(label) || words.contains(label), "{name}: {label}: how many values has it?");
+        }
+        assert!(family.help.ends_with('.'), "{name}");
+        assert!(by_otlp.insert(family.otlp().0), "{name}: another has its name by OTLP");
     }
 }
 

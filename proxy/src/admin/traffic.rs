@@ -1,4 +1,4 @@
-//! The workers' counters and the exporter's as metrics. Workers count each for itself; here they are added up.
+//! The workers' counters as metrics. Workers count each for itself; here they are added up.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -7,7 +7,6 @@ use super::metrics::{Family, Part, Sample};
 use crate::dataplane::ledger::{Counters, Flow, LossReason, Tables, Times};
 use crate::dataplane::message::Direction;
 use crate::dataplane::upstream::Reached;
-use crate::telemetry::{DropReason, SpanCounts};
 use crate::tls::HandshakeFailure;
 
 const DIRECTION: &[&str] = &["direction"];
@@ -20,7 +19,7 @@ static FLOWS: [Read<Flow>; 6] = [
     (Family::counter("belay_messages_accepted_total", DIRECTION, "Whole messages taken from their sender."), |flow| {
         flow.accepted.value()
     }),
-    (Family::counter("belay_messages_accepted_bytes_total", DIRECTION, "Their bytes of payload."), |flow| {
+    (Family::counter("belay_payload_accepted_bytes_total", DIRECTION, "Their bytes of payload."), |flow| {
         flow.accepted_bytes.value()
     }),
     (
@@ -38,7 +37,7 @@ static FLOWS: [Read<Flow>; 6] = [
     (Family::gauge("belay_messages_held", DIRECTION, "Messages that are here now, on their way."), |flow| {
         flow.held.value()
     }),
-    (Family::gauge("belay_messages_held_bytes", DIRECTION, "Their bytes as they will stand on the wire."), |flow| {
+    (Family::gauge("belay_payload_held_bytes", DIRECTION, "Their bytes as they will stand on the wire."), |flow| {
         flow.held_bytes.value()
     }),
 ];
@@ -193,22 +192,12 @@ static SENT: Family = Family::counter(
     "Heartbeats of a protocol sent in the place of the other side.",
 );
 
-static SPANS_EXPORTED: Family = Family::counter("belay_spans_exported_total", &[], "Spans that the collector took.");
-static SPANS_DROPPED: Family =
-    Family::counter("belay_spans_dropped_total", &["reason"], "Spans that were to be exported and were not.");
-
 /// Every family here, for the documentation.
 pub(super) fn families() -> Vec<Family> {
     let flows = FLOWS.iter().map(|(family, _)| *family);
     let totals = TOTALS.iter().map(|(family, _)| *family);
     let times = TIMES.iter().map(|(family, _)| *family);
-    flows
-        .chain([LOST])
-        .chain(totals)
-        .chain(times)
-        .chain(BACKENDS)
-        .chain([REFUSED, TLS_FAILED, SENT, TABLES, SPANS_EXPORTED, SPANS_DROPPED])
-        .collect()
+    flows.chain([LOST]).chain(totals).chain(times).chain(BACKENDS).chain([REFUSED, TLS_FAILED, SENT, TABLES]).collect()
 }
 
 /// The workers' numbers, added up.
@@ -272,10 +261,4 @@ fn histogram(family: &'static Family, sum: impl Fn(&dyn Fn(&Times) -> u64) -> f6
     samples.push(family.part(Part::Sum, &[], sum(&|times| times.micros.value()) / 1e6));
     samples.push(family.part(Part::Count, &[], count));
     samples
-}
-
-/// The exporter's numbers.
-pub(super) fn spans(counts: &SpanCounts) -> Vec<Sample> {
-    let dropped = DropReason::ALL.map(|reason| SPANS_DROPPED.sample(&[reason.label()], counts.dropped(reason) as f64));
-    [SPANS_EXPORTED.sample(&[], counts.exported() as f64)].into_iter().chain(dropped).collect()
 }

@@ -131,7 +131,7 @@ fn frame(port: &Port, look: &Look, before: Option<&Numbers>, shown: &Shown) -> V
     let flow = |direction: &'static str| {
         let wanted = ("direction", direction);
         let messages = short(rate("belay_messages_accepted_total", wanted));
-        format!("{messages}/s, {}/s", bytes(rate("belay_messages_accepted_bytes_total", wanted)))
+        format!("{messages}/s, {}/s", bytes(rate("belay_payload_accepted_bytes_total", wanted)))
     };
     let mut lines = vec![
         format!(
@@ -152,7 +152,7 @@ fn frame(port: &Port, look: &Look, before: Option<&Numbers>, shown: &Shown) -> V
         format!(
             "            {} held ({}), {} lost",
             total("belay_messages_held"),
-            bytes(now.sum("belay_messages_held_bytes", ALL)),
+            bytes(now.sum("belay_payload_held_bytes", ALL)),
             total("belay_messages_lost_total"),
         ),
         format!(

@@ -82,8 +82,8 @@ impl Convert<'_> {
     fn admin(&mut self, admin: &wire::Admin, path: &Path, addresses: &mut HashMap<SocketAddr, Path>) -> Option<Admin> {
         let scalar::Address(address) = admin.address?;
         self.unique_address(address, path.key("address"), addresses);
-        let token_file = admin.token_file.as_deref().map(|file| self.readable(file, &path.key("token_file")));
-        Some(Admin { address, token_file })
+        let token = admin.token.as_deref().and_then(|token| self.named_secret(token, &path.key("token")));
+        Some(Admin { address, token })
     }
 
     /// Port 0 is another port each time.

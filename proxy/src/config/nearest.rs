@@ -1,5 +1,14 @@
 //! The known name that somebody may have meant.
 
+/// What went by another name before, and how it is written now.
+const RENAMED: [(&str, &str); 1] =
+    [("admin.token_file", "secrets are named in one way everywhere: write token: '${file:PATH}'")];
+
+/// What to say about a path that was known once.
+pub(super) fn renamed(path: &str) -> Option<&'static str> {
+    RENAMED.iter().find(|(before, _)| *before == path).map(|(_, now)| *now)
+}
+
 /// What to say about a name that is not known: the nearest one if there is one near, and all of them.
 pub(super) fn help<'n>(unknown: &str, known: impl IntoIterator<Item = &'n str>) -> String {
     let known: Vec<&str> = known.into_iter().collect();

@@ -143,6 +143,10 @@ impl<'s> Walk<'s, '_> {
 
     fn unknown(&mut self, entry: &Entry, known: &[&str], path: &Path) {
         let elsewhere = expect::homes(self.root, &entry.key);
+        if let Some(help) = nearest::renamed(&path.to_string()) {
+            self.note(path, format!("unknown field '{}'", entry.key), Some(help.to_owned()), entry.key_place);
+            return;
+        }
         let help = match (nearest::nearest(&entry.key, known), &elsewhere[..]) {
             (None, [_, ..]) => {
                 format!("'{}' belongs in {}; known here: {}", entry.key, elsewhere.join(" or "), known.join(", "))

@@ -93,12 +93,12 @@ pub(super) struct Limits {
 pub(super) struct Admin {
     /// The IP address and port.
     ///
-    /// Loopback is for those on the same machine or in the same pod. Elsewhere set `token_file` too: without it only probes
-    /// and scrapers are answered.
+    /// Loopback is for those on the same machine or in the same pod. Elsewhere set `token` too: without it only probes and
+    /// scrapers are answered.
     pub(super) address: Option<Address>,
-    /// A file with the token that is asked for, such as a mounted Kubernetes Secret: `Authorization: Bearer …`. With it, all
-    /// but `/live`, `/ready` and `/metrics` takes the token, on loopback too. Read at the start.
-    pub(super) token_file: Option<String>,
+    /// The token that is asked for, by name: `${file:PATH}`, such as a mounted Kubernetes Secret, or `${env:NAME}`. With it, all
+    /// but `/live`, `/ready` and `/metrics` takes `Authorization: Bearer …`, on loopback too. Read at the start.
+    pub(super) token: Option<String>,
 }
 
 /// What adaptive probes learn of the clients' networks.

@@ -12,9 +12,9 @@ use std::task::{Context as TaskContext, Poll, ready};
 
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tracing::debug;
 
 use self::errands::Errands;
+use super::handshake::about;
 use super::listener::ConnectionSlot;
 use super::session::{DialFailure, Ending, Session, UpstreamWish};
 use super::upstream::{Attempt, Connection, DialError, Dialled, Reached};
@@ -180,7 +180,7 @@ impl Driver {
                 }
             }
             Err(error) => {
-                debug!(%error, "cannot dial");
+                about!(debug, self.session.view(now).handshake, %error, "cannot dial");
                 error.complain(&self.worker.tls_complaints);
                 self.upstream = Upstream::Away;
                 self.session.handle_dial_failed(context, failure_of(&error));

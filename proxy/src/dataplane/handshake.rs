@@ -22,6 +22,15 @@ pub struct Handshake {
     head: Box<[u8]>,
 }
 
+/// A line of the log about a session, with its id and its trace's: `about!(debug, handshake, code, "closing the session")`.
+macro_rules! about {
+    ($level:ident, $handshake:expr, $($line:tt)+) => {{
+        let handshake: &$crate::dataplane::handshake::Handshake = &$handshake;
+        tracing::$level!(session = %handshake.session, trace_id = handshake.trace.logged(), $($line)+)
+    }};
+}
+pub(super) use about;
+
 impl Handshake {
     /// Keeps the target (path and query) and the headers; hop-by-hop headers and those of the WebSocket handshake itself
     /// are for the caller to leave out.

@@ -78,7 +78,7 @@ impl Door {
 
 /// Answers one request.
 pub async fn request(worker: Rc<Worker>, request: Request<Incoming>, door: &Door) -> Response<Body> {
-    let span = HandshakeSpan::start(&request, door.peer);
+    let span = HandshakeSpan::start(&request, door.scheme(), door.peer);
     let response = respond(worker, request, door, &span).await;
     span.finish(response.status().as_u16());
     response

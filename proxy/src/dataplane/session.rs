@@ -23,7 +23,6 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use rand::rngs::SmallRng;
-use tracing::debug;
 
 use self::closing::Closing;
 use self::holding::Holding;
@@ -37,7 +36,7 @@ pub use self::waiting::Errand;
 use self::waiting::Waiting;
 use super::chain::{Facts, Handle, UpstreamEvent};
 use super::codec::{Framing, Reader, Role};
-use super::handshake::Handshake;
+use super::handshake::{Handshake, about};
 use super::heartbeat::Edge;
 use super::ledger::Counters;
 use super::message::{CloseReason, Direction};
@@ -258,7 +257,7 @@ impl Session {
             (Ending::Eof, Framing::Raw(_)) => {
                 let cut_off = self.client_reader.held_bytes();
                 if cut_off > 0 {
-                    debug!(session = %self.core.handshake.session, cut_off, "the client's stream ends within a message");
+                    about!(debug, self.core.handshake, cut_off, "the client's stream ends within a message");
                     cx.counters.clients_misbehaved.add(1);
                 }
                 self.core.on_client_close(cx, CloseReason::default());

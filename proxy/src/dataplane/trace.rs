@@ -15,7 +15,7 @@
 //! # let request = http::Request::get("/chat").body(()).unwrap();
 //! # let session = SessionId::random();
 //! // A request came in, and was matched to a route. The session's handshake keeps the context.
-//! let span = HandshakeSpan::start(&request, peer);
+//! let span = HandshakeSpan::start(&request, &http::uri::Scheme::HTTP, peer);
 //! span.route("chat");
 //! span.session(session);
 //! # let mut handshake = Handshake::new(session, peer, "/chat", request.headers().iter());
@@ -47,8 +47,8 @@ use http::HeaderMap;
 use tracing::{Dispatch, Span};
 
 pub use callout::CalloutSpan;
-pub use connect::{Connect, ConnectSpan, SessionAttempt};
-pub use context::{Sampled, TraceContext};
+pub use connect::{Connect, ConnectSpan, SessionAttempt, Spoken};
+pub use context::{Sampled, TraceContext, TraceId};
 pub use filter::FilterSpan;
 pub use hold::{HoldEnd, HoldOutcome, HoldReport, HoldSpan};
 pub use message::{MessageFacts, MessageSpan};

@@ -6,7 +6,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::settings::{Batching, Protocol, Settings};
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+use super::settings::{Batching, Protocol, Settings, Signal};
 use super::{Otlp, StartError};
 use crate::tls::{self, ClientSettings, ClientTls};
 
@@ -24,11 +26,12 @@ pub(super) struct Collector {
     pub(super) tls: Option<Arc<ClientTls>>,
     pub(super) protocol: Protocol,
     pub(super) timeout: Duration,
-    pub(super) headers: http::HeaderMap,
+    pub(super) headers: HeaderMap,
 }
 
 /// The specification's.
 const EXPORT_TIMEOUT: Duration = Duration::from_secs(10);
+const METRICS_EVERY: Duration = Duration::from_secs(60);
 
 impl Environment {
     /// The process's.
@@ -47,25 +50,27 @@ impl Environment {
         (self.0)(name).filter(|value| !value.is_empty())
     }
 
-    /// Where traces go, if anywhere.
-    pub(super) fn collector(&self, settings: &Settings) -> Result<Option<Collector>, StartError> {
-        if self.get("OTEL_SDK_DISABLED").is_some_and(|value| value.eq_ignore_ascii_case("true")) {
+    /// Where a signal goes, if anywhere.
+    pub(super) fn collector(&self, settings: &Settings, signal: Signal) -> Result<Option<Collector>, StartError> {
+        let is_disabled = self.get("OTEL_SDK_DISABLED").is_some_and(|value| value.eq_ignore_ascii_case("true"));
+        if is_disabled || !self.is_wanted(settings, signal) {
             return Ok(None);
         }
-        let Otlp { endpoint, protocol, headers, timeout, tls } = &settings.otlp;
+        let names = Names::of(signal);
+        let Otlp { endpoint, protocol, headers, timeout, tls, .. } = &settings.otlp;
         let protocol = match protocol {
             Some(protocol) => *protocol,
-            None => self.protocol()?,
+            None => self.protocol(names)?,
         };
-        // Only the variable for all signals has the path of each added; that for traces is taken as it is.
+        // Only the variable for all signals has the path of each added; that for one is taken as it is.
         let endpoint = if let Some(endpoint) = endpoint {
-            with_path(endpoint, protocol)
-        } else if let Some(endpoint) = self.get("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") {
+            with_path(endpoint, protocol, names)
+        } else if let Some(endpoint) = self.get(names.endpoint) {
             endpoint
         } else if let Some(base) = self.get("OTEL_EXPORTER_OTLP_ENDPOINT") {
             match protocol {
                 Protocol::Grpc => base,
-                Protocol::Http => format!("{}/v1/traces", base.trim_end_matches('/')),
+                Protocol::Http => format!("{}{}", base.trim_end_matches('/'), names.path),
             }
         } else {
             return Ok(None);
@@ -80,13 +85,25 @@ impl Environment {
         };
         let timeout = match timeout {
             Some(timeout) => *timeout,
-            None => self.milliseconds(TIMEOUTS)?.unwrap_or(EXPORT_TIMEOUT),
+            None => self.milliseconds(&[names.timeout, "OTEL_EXPORTER_OTLP_TIMEOUT"])?.unwrap_or(EXPORT_TIMEOUT),
         };
-        Ok(Some(Collector { endpoint, tls, protocol, timeout, headers: headers.iter().cloned().collect() }))
+        let mut all = self.headers(names);
+        all.extend(headers.iter().cloned().collect::<HeaderMap>());
+        Ok(Some(Collector { endpoint, tls, protocol, timeout, headers: all }))
     }
 
-    fn protocol(&self) -> Result<Protocol, StartError> {
-        for name in ["OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"] {
+    /// The specification would have all three go to whatever collector is named. Numbers and logs have another way out, which
+    /// most clusters use, so here they wait to be asked for.
+    fn is_wanted(&self, settings: &Settings, signal: Signal) -> bool {
+        match (&settings.otlp.signals, self.get(Names::of(signal).exporter)) {
+            (Some(signals), _) => signals.contains(&signal),
+            (None, Some(exporters)) => exporters.split(',').any(|exporter| exporter.trim() == "otlp"),
+            (None, None) => signal == Signal::Traces,
+        }
+    }
+
+    fn protocol(&self, names: &Names) -> Result<Protocol, StartError> {
+        for name in [names.protocol, "OTEL_EXPORTER_OTLP_PROTOCOL"] {
             return match self.get(name).as_deref() {
                 None => continue,
                 Some("grpc") => Ok(Protocol::Grpc),
@@ -99,12 +116,39 @@ impl Environment {
         Ok(Protocol::default())
     }
 
-    /// How spans wait for their export.
-    pub(super) fn batching(&self) -> Result<Batching, StartError> {
-        let defaults = Batching::default();
-        let queue_max = self.count("OTEL_BSP_MAX_QUEUE_SIZE")?.unwrap_or(defaults.queue_max);
-        let batch_max = self.count("OTEL_BSP_MAX_EXPORT_BATCH_SIZE")?.unwrap_or(defaults.batch_max);
-        let every = self.milliseconds(&["OTEL_BSP_SCHEDULE_DELAY"])?.unwrap_or(defaults.every);
+    /// Those of all signals, and those of this one, which win. What cannot be a header is left out.
+    fn headers(&self, names: &Names) -> HeaderMap {
+        let pairs = ["OTEL_EXPORTER_OTLP_HEADERS", names.headers].into_iter().flat_map(|name| self.pairs(name));
+        let mut headers = HeaderMap::new();
+        for (name, value) in pairs {
+            if let (Ok(name), Ok(mut value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
+                value.set_sensitive(true);
+                headers.insert(name, value);
+            }
+        }
+        headers
+    }
+
+    /// From one export of numbers to the next.
+    pub(super) fn metrics_every(&self, settings: &Settings) -> Result<Duration, StartError> {
+        match settings.otlp.metrics_every {
+            Some(every) => Ok(every),
+            None => Ok(self.milliseconds(&["OTEL_METRIC_EXPORT_INTERVAL"])?.unwrap_or(METRICS_EVERY)),
+        }
+    }
+
+    /// How spans, or lines of the log, wait for their export.
+    pub(super) fn batching(&self, signal: Signal) -> Result<Batching, StartError> {
+        let defaults = Batching::of(signal);
+        let [queue_max, batch_max, every] = match signal {
+            Signal::Logs => ["OTEL_BLRP_MAX_QUEUE_SIZE", "OTEL_BLRP_MAX_EXPORT_BATCH_SIZE", "OTEL_BLRP_SCHEDULE_DELAY"],
+            Signal::Traces | Signal::Metrics => {
+                ["OTEL_BSP_MAX_QUEUE_SIZE", "OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "OTEL_BSP_SCHEDULE_DELAY"]
+            }
+        };
+        let queue_max = self.count(queue_max)?.unwrap_or(defaults.queue_max);
+        let batch_max = self.count(batch_max)?.unwrap_or(defaults.batch_max);
+        let every = self.milliseconds(&[every])?.unwrap_or(defaults.every);
         Ok(Batching { every, queue_max, batch_max: batch_max.min(queue_max) })
     }
 
@@ -125,10 +169,14 @@ impl Environment {
         }
     }
 
-    /// `OTEL_RESOURCE_ATTRIBUTES`: `key=value` pairs parted by commas, values percent-encoded. Pairs that are not are left
-    /// out, as the specification wants.
+    /// `OTEL_RESOURCE_ATTRIBUTES`.
     pub(super) fn resource_attributes(&self) -> Vec<(String, String)> {
-        let list = self.get("OTEL_RESOURCE_ATTRIBUTES").unwrap_or_default();
+        self.pairs("OTEL_RESOURCE_ATTRIBUTES")
+    }
+
+    /// `key=value` pairs parted by commas, values percent-encoded. Pairs that are not are left out, as the specification wants.
+    fn pairs(&self, name: &str) -> Vec<(String, String)> {
+        let list = self.get(name).unwrap_or_default();
         list.split(',')
             .filter_map(|pair| {
                 let (key, value) = pair.split_once('=')?;
@@ -139,15 +187,56 @@ impl Environment {
     }
 }
 
-/// The first that is set counts.
-const TIMEOUTS: &[&str] = &["OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "OTEL_EXPORTER_OTLP_TIMEOUT"];
+/// What is a signal's own.
+struct Names {
+    /// Added to an HTTP endpoint.
+    path: &'static str,
+    exporter: &'static str,
+    endpoint: &'static str,
+    protocol: &'static str,
+    headers: &'static str,
+    timeout: &'static str,
+}
 
-/// The YAML's endpoint names the collector; one with a path of its own is taken as it is.
-fn with_path(endpoint: &str, protocol: Protocol) -> String {
+impl Names {
+    fn of(signal: Signal) -> &'static Self {
+        match signal {
+            Signal::Traces => &Self {
+                path: "/v1/traces",
+                exporter: "OTEL_TRACES_EXPORTER",
+                endpoint: "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+                protocol: "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL",
+                headers: "OTEL_EXPORTER_OTLP_TRACES_HEADERS",
+                timeout: "OTEL_EXPORTER_OTLP_TRACES_TIMEOUT",
+            },
+            Signal::Metrics => &Self {
+                path: "/v1/metrics",
+                exporter: "OTEL_METRICS_EXPORTER",
+                endpoint: "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT",
+                protocol: "OTEL_EXPORTER_OTLP_METRICS_PROTOCOL",
+                headers: "OTEL_EXPORTER_OTLP_METRICS_HEADERS",
+                timeout: "OTEL_EXPORTER_OTLP_METRICS_TIMEOUT",
+            },
+            Signal::Logs => &Self {
+                path: "/v1/logs",
+                exporter: "OTEL_LOGS_EXPORTER",
+                endpoint: "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT",
+                protocol: "OTEL_EXPORTER_OTLP_LOGS_PROTOCOL",
+                headers: "OTEL_EXPORTER_OTLP_LOGS_HEADERS",
+                timeout: "OTEL_EXPORTER_OTLP_LOGS_TIMEOUT",
+            },
+        }
+    }
+}
+
+/// The YAML's endpoint names the collector; one with a path of its own is taken as it is, except that the path of traces
+/// stands for those of the others too.
+fn with_path(endpoint: &str, protocol: Protocol, names: &Names) -> String {
     let host = endpoint.trim_end_matches('/');
-    let has_path = host.split_once("://").map_or(host, |(_, rest)| rest).contains('/');
+    let base = host.strip_suffix(Names::of(Signal::Traces).path).unwrap_or(host);
+    let has_path = base.split_once("://").map_or(base, |(_, rest)| rest).contains('/');
     match protocol {
-        Protocol::Http if !has_path => format!("{host}/v1/traces"),
+        Protocol::Http if !has_path || base != host => format!("{base}{}", names.path),
         _ => endpoint.to_owned(),
     }
 }

@@ -1,110 +1,54 @@
-//! Gets spans to the collector from a thread of its own. Workers only ever put a span into a bounded queue; a collector
-//! that is slow or away costs spans, which are counted by reason and logged at most once a minute, and nothing else.
+//! Gets spans, and lines of the log, to the collector from threads of their own. Workers only ever put one into a bounded
+//! queue; a collector that is slow or away costs what does not fit, which is counted by reason and logged at most once a
+//! minute, and nothing else. What is said on these threads is never exported, so that an exporter cannot feed itself.
 
 mod client;
+mod counts;
+mod finish;
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::mpsc::{SyncSender, sync_channel};
 use std::time::Duration;
 
+use opentelemetry::Context;
 use opentelemetry_sdk::Resource;
-use opentelemetry_sdk::error::{OTelSdkError, OTelSdkResult};
-use opentelemetry_sdk::trace::SpanData;
-use tokio::sync::{Notify, mpsc, watch};
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::sync::{Notify, mpsc};
+use tokio::time::{Instant, sleep, timeout};
 
+pub(super) use self::client::{Item, channel, http_client};
+pub use self::counts::{DropReason, ExportCounts};
+pub(super) use self::finish::{Ended, Ending, Finish, Finished, finishing};
 use super::environment::Collector;
 use super::{Batching, StartError};
 
-/// What became of spans.
-#[derive(Debug, Default)]
-pub struct SpanCounts {
-    exported: AtomicU64,
-    dropped: [AtomicU64; DropReason::ALL.len()],
-}
-
-/// Why a span was not exported.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum DropReason {
-    /// As many as may were waiting.
-    QueueFull,
-    /// The collector was away, too slow, or refused them.
-    ExportFailed,
-    /// More were to be kept in this second than may.
-    KeptLimit,
-    /// The process went away before they could be sent.
-    Shutdown,
-}
-
-impl DropReason {
-    /// Every reason.
-    pub const ALL: [Self; 4] = [Self::QueueFull, Self::ExportFailed, Self::KeptLimit, Self::Shutdown];
-
-    /// As metrics and logs say it.
-    pub fn label(self) -> &'static str {
-        match self {
-            Self::QueueFull => "queue_full",
-            Self::ExportFailed => "export_failed",
-            Self::KeptLimit => "kept_limit",
-            Self::Shutdown => "shutdown",
-        }
-    }
-}
-
-impl SpanCounts {
-    /// Taken by the collector.
-    pub fn exported(&self) -> u64 {
-        self.exported.load(Relaxed)
-    }
-
-    /// Not exported, for this reason.
-    pub fn dropped(&self, reason: DropReason) -> u64 {
-        self.dropped[reason as usize].load(Relaxed)
-    }
-
-    /// Not exported.
-    pub fn dropped_in_all(&self) -> u64 {
-        self.dropped.iter().map(|count| count.load(Relaxed)).sum()
-    }
-}
-
 /// The way to the exporter's thread.
-pub(super) struct Queue {
-    spans: mpsc::Sender<SpanData>,
-    /// Told when a whole batch waits; a span more does not wake anybody.
+pub(super) struct Queue<T> {
+    items: mpsc::Sender<T>,
+    /// Told when a whole batch waits; one more does not wake anybody.
     full_batch: Arc<Notify>,
     batch_max: usize,
-    finish: watch::Sender<Option<Finish>>,
-    counts: Arc<SpanCounts>,
+    finish: Finish,
+    counts: Arc<ExportCounts>,
 }
 
-/// The end: send what waits until then, and tell.
-#[derive(Clone)]
-struct Finish {
-    by: Instant,
-    done: SyncSender<()>,
-}
-
-impl Queue {
+impl<T: Item> Queue<T> {
     /// Starts the thread; it connects when there is something to send.
     pub(super) fn start(
         collector: &Collector,
         batching: Batching,
         resource: &Resource,
-        counts: Arc<SpanCounts>,
+        counts: Arc<ExportCounts>,
     ) -> Result<Self, StartError> {
-        let (spans, waiting) = mpsc::channel(batching.queue_max);
-        let (finish, finished) = watch::channel(None);
+        let (items, waiting) = mpsc::channel(batching.queue_max);
+        let (finish, finished) = finishing();
         let full_batch = Arc::new(Notify::new());
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let mut client = {
             // A gRPC channel belongs to the runtime that it is made in.
             let _inside = runtime.enter();
-            client::Client::new(collector)?
+            T::exporter(collector).map_err(|error| collector.refused(&error))?
         };
-        client.set_resource(resource);
+        T::set_resource(&mut client, resource);
         let exporter = Exporter {
             client,
             timeout: collector.timeout,
@@ -115,142 +59,131 @@ impl Queue {
             counts: counts.clone(),
             report: Report::default(),
         };
-        std::thread::Builder::new().name("otlp".into()).spawn(move || runtime.block_on(exporter.run()))?;
-        Ok(Self { spans, full_batch, batch_max: batching.batch_max, finish, counts })
+        std::thread::Builder::new().name(T::THREAD.into()).spawn(move || {
+            let _in_silence = Context::enter_telemetry_suppressed_scope();
+            runtime.block_on(exporter.run());
+        })?;
+        Ok(Self { items, full_batch, batch_max: batching.batch_max, finish, counts })
     }
 
     /// Never waits.
-    pub(super) fn push(&self, span: SpanData) {
-        if self.spans.try_send(span).is_err() {
+    pub(super) fn push(&self, item: T) {
+        if self.items.try_send(item).is_err() {
             self.count(DropReason::QueueFull, 1);
             return;
         }
-        if self.spans.max_capacity() - self.spans.capacity() >= self.batch_max {
+        if self.items.max_capacity() - self.items.capacity() >= self.batch_max {
             self.full_batch.notify_one();
         }
     }
 
-    pub(super) fn count(&self, reason: DropReason, spans: u64) {
-        self.counts.dropped[reason as usize].fetch_add(spans, Relaxed);
+    pub(super) fn count(&self, reason: DropReason, items: u64) {
+        self.counts.on_dropped(reason, items);
     }
 
-    /// Sends what waits for at most `within`, and ends the thread.
-    pub(super) fn finish(&self, within: Duration) -> OTelSdkResult {
-        let (done, is_done) = sync_channel(1);
-        self.finish.send_replace(Some(Finish { by: Instant::now() + within, done }));
-        // The thread keeps to the time itself; the little more is for it to wake up.
-        is_done.recv_timeout(within + Duration::from_millis(100)).map_err(|_| OTelSdkError::Timeout(within))
+    /// Has what waits sent for at most `within`, and the thread end.
+    pub(super) fn finish(&self, within: Duration) -> Ending {
+        self.finish.ask(within)
     }
 }
 
-impl fmt::Debug for Queue {
+impl<T> fmt::Debug for Queue<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Queue").field("counts", &self.counts).finish_non_exhaustive()
     }
 }
 
 /// The thread's side.
-struct Exporter {
-    client: client::Client,
+struct Exporter<T: Item> {
+    client: T::Exporter,
     timeout: Duration,
     batching: Batching,
-    waiting: mpsc::Receiver<SpanData>,
+    waiting: mpsc::Receiver<T>,
     full_batch: Arc<Notify>,
-    finished: watch::Receiver<Option<Finish>>,
-    counts: Arc<SpanCounts>,
+    finished: Finished,
+    counts: Arc<ExportCounts>,
     report: Report,
 }
 
-impl Exporter {
+impl<T: Item> Exporter<T> {
     async fn run(mut self) {
         loop {
             tokio::select! {
                 () = sleep(self.batching.every) => {}
                 () = self.full_batch.notified() => {}
-                // An error: whoever could put spans into the queue is gone.
-                changed = self.finished.changed() => if changed.is_err() { return },
+                // An error: whoever could put something into the queue is gone.
+                ended = self.finished.changed() => if ended == Ended::Yes { return },
             }
             while let Some(batch) = self.next_batch() {
                 self.export(batch).await;
             }
-            self.report.tell(&self.counts, Instant::now());
-            let finish = self.finished.borrow().clone();
-            if let Some(Finish { done, .. }) = finish {
-                let _ = done.try_send(());
+            self.report.tell(T::WHAT, &self.counts, Instant::now());
+            if self.finished.tell_done() == Ended::Yes {
                 return;
             }
         }
     }
 
-    fn next_batch(&mut self) -> Option<Vec<SpanData>> {
+    fn next_batch(&mut self) -> Option<Vec<T>> {
         let mut batch = Vec::new();
         while batch.len() < self.batching.batch_max
-            && let Ok(span) = self.waiting.try_recv()
+            && let Ok(item) = self.waiting.try_recv()
         {
-            batch.push(span);
+            batch.push(item);
         }
         (!batch.is_empty()).then_some(batch)
     }
 
     /// One batch, with the retries that the protocol asks for, within the collector's time and the process's.
-    async fn export(&mut self, batch: Vec<SpanData>) {
-        let spans = batch.len() as u64;
+    async fn export(&mut self, batch: Vec<T>) {
+        let items = batch.len() as u64;
         let outcome = tokio::select! {
-            outcome = timeout(self.timeout, self.client.export(batch)) => outcome,
-            () = time_is_up(self.finished.clone()) => {
-                self.counts.dropped[DropReason::Shutdown as usize].fetch_add(spans, Relaxed);
+            outcome = timeout(self.timeout, T::export(&self.client, batch)) => outcome,
+            () = self.finished.clone().time_is_up() => {
+                self.counts.on_dropped(DropReason::Shutdown, items);
                 return;
             }
         };
         let cause = match outcome {
             Ok(Ok(())) => {
-                self.counts.exported.fetch_add(spans, Relaxed);
+                self.counts.on_exported(items);
                 return;
             }
             Ok(Err(error)) => error.to_string(),
             Err(_) => format!("no answer within {:?}", self.timeout),
         };
-        self.counts.dropped[DropReason::ExportFailed as usize].fetch_add(spans, Relaxed);
+        self.counts.on_dropped(DropReason::ExportFailed, items);
         self.report.cause = Some(cause);
-        self.report.tell(&self.counts, Instant::now());
+        self.report.tell(T::WHAT, &self.counts, Instant::now());
     }
-}
-
-/// When the process is going away and has no more time for us.
-async fn time_is_up(mut finished: watch::Receiver<Option<Finish>>) {
-    // An error cannot be: the queue's side lives as long as its thread has work.
-    let by = match finished.wait_for(Option::is_some).await.map(|finish| finish.as_ref().map(|finish| finish.by)) {
-        Ok(Some(by)) => by,
-        _ => return std::future::pending().await,
-    };
-    sleep_until(by).await;
 }
 
 /// What the log was told of drops.
 #[derive(Default)]
-struct Report {
+pub(super) struct Report {
     told: Option<(Instant, u64)>,
-    cause: Option<String>,
+    /// Of the last failure that was not told yet.
+    pub(super) cause: Option<String>,
 }
 
-/// At most one line of the log in this time, however many spans are dropped.
+/// At most one line of the log in this time, however many are dropped.
 const REPORT_EVERY: Duration = Duration::from_secs(60);
 
 impl Report {
-    fn tell(&mut self, counts: &SpanCounts, now: Instant) {
+    pub(super) fn tell(&mut self, what: &str, counts: &ExportCounts, now: Instant) {
         let dropped = counts.dropped_in_all();
         let (last, told) = self.told.map_or((None, 0), |(last, told)| (Some(last), told));
         if dropped == told || last.is_some_and(|last| now < last + REPORT_EVERY) {
             return;
         }
         tracing::warn!(
-            spans = dropped - told,
+            dropped = dropped - told,
             queue_full_in_all = counts.dropped(DropReason::QueueFull),
             export_failed_in_all = counts.dropped(DropReason::ExportFailed),
             kept_limit_in_all = counts.dropped(DropReason::KeptLimit),
             shutdown_in_all = counts.dropped(DropReason::Shutdown),
             cause = self.cause.as_deref(),
-            "spans were dropped since this was last said"
+            "{what} were dropped since this was last said"
         );
         self.told = Some((now, dropped));
         self.cause = None;

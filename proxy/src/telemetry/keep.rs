@@ -23,12 +23,12 @@ const KEPT_PER_SECOND_MAX: u32 = 100;
 /// Decides, and hands on to the queue.
 #[derive(Debug)]
 pub(super) struct Keep {
-    queue: Queue,
+    queue: Queue<SpanData>,
     kept: PerSecond,
 }
 
 impl Keep {
-    pub(super) fn new(queue: Queue) -> Self {
+    pub(super) fn new(queue: Queue<SpanData>) -> Self {
         Self { queue, kept: PerSecond::default() }
     }
 }
@@ -66,7 +66,7 @@ impl SpanProcessor for Keep {
     }
 
     fn shutdown_with_timeout(&self, within: Duration) -> OTelSdkResult {
-        self.queue.finish(within)
+        self.queue.finish(within).wait()
     }
 
     fn set_resource(&mut self, _: &Resource) {}

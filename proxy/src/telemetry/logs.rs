@@ -1,4 +1,5 @@
-//! The log: which lines, and how they look. Getting them out is [`super::writer`]'s.
+//! The log: which lines, and how they look. Getting them out is [`super::writer`]'s, and [`super::records`]' to a collector;
+//! both get the same lines.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,11 +7,13 @@ use std::sync::Arc;
 
 use tracing::level_filters::LevelFilter;
 use tracing::{Level, Subscriber};
-use tracing_subscriber::filter::Targets;
+use tracing_subscriber::filter::{FilterExt, Targets};
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::{Layer, reload};
 
+use super::records::Records;
 use super::settings::{Log, LogFormat};
+use super::thin::Thin;
 use super::writer::Lines;
 use crate::dataplane::trace;
 
@@ -112,7 +115,12 @@ impl LogControl {
 }
 
 /// The layer that writes the log, and the handle that changes what it writes.
-pub(super) fn layer<S>(settings: &Log, lines: Lines) -> (Box<dyn Layer<S> + Send + Sync>, LogControl)
+pub(super) fn layer<S>(
+    settings: &Log,
+    lines: Lines,
+    records: Option<Records>,
+    thin: Thin,
+) -> (Box<dyn Layer<S> + Send + Sync>, LogControl)
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
 {
@@ -129,12 +137,11 @@ where
     };
     let ansi = lines.is_terminal();
     let format = tracing_subscriber::fmt::layer().with_writer(lines).with_ansi(ansi);
-    let layer = match settings.format {
-        LogFormat::Json => {
-            format.json().flatten_event(true).with_current_span(false).with_span_list(false).with_filter(filter).boxed()
-        }
-        LogFormat::Pretty => format.with_filter(filter).boxed(),
+    let written: Box<dyn Layer<S> + Send + Sync> = match settings.format {
+        LogFormat::Json => format.json().flatten_event(true).with_current_span(false).with_span_list(false).boxed(),
+        LogFormat::Pretty => format.boxed(),
     };
+    let layer = written.and_then(records).with_filter(filter.and(thin)).boxed();
     (layer, LogControl { change: Arc::new(change) })
 }
 

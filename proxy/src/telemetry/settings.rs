@@ -17,7 +17,7 @@ pub struct Settings {
     pub service_name: Option<Box<str>>,
     /// Further attributes of the resource; they win over the environment's and over our own.
     pub resource: Vec<(Box<str>, Box<str>)>,
-    /// Where traces go. With nothing here and nothing in the environment, nothing is traced.
+    /// Where traces, numbers and logs go. With nothing here and nothing in the environment, nowhere.
     pub otlp: Otlp,
     /// How much is traced.
     pub sample: Sample,
@@ -25,11 +25,15 @@ pub struct Settings {
     pub log: Log,
 }
 
-/// Where traces go.
+/// A collector, and what it gets.
 #[derive(Clone, Debug, Default)]
 pub struct Otlp {
-    /// The collector's URL. For HTTP without a path, `/v1/traces` is added. Default: the environment's, or none.
+    /// The collector's URL. For HTTP without a path, that of each signal is added. Default: the environment's, or none.
     pub endpoint: Option<Box<str>>,
+    /// What is sent. Default: what the environment says, or traces alone.
+    pub signals: Option<Vec<Signal>>,
+    /// From one export of numbers to the next. Default: the environment's, or 60 s.
+    pub metrics_every: Option<Duration>,
     /// For `https://`. Default: the system's roots.
     pub tls: Option<Arc<ClientTls>>,
     /// Default: the environment's, or gRPC.
@@ -40,7 +44,18 @@ pub struct Otlp {
     pub timeout: Option<Duration>,
 }
 
-/// How spans are put on the wire.
+/// A kind of telemetry.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Signal {
+    /// Spans.
+    Traces,
+    /// The numbers of the admin port's `/metrics`.
+    Metrics,
+    /// The log.
+    Logs,
+}
+
+/// How telemetry is put on the wire.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Protocol {
     /// OTLP/gRPC, port 4317 by custom.
@@ -78,14 +93,15 @@ pub enum LogFormat {
     Pretty,
 }
 
-/// How spans wait for their export: the specification's `OTEL_BSP_*` variables and their defaults.
+/// How spans, or lines of the log, wait for their export: the specification's `OTEL_BSP_*` and `OTEL_BLRP_*` variables and
+/// their defaults.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Batching {
-    /// The longest that a span waits. Default 5 s.
+    /// The longest that one waits. Default 5 s for spans, 1 s for lines.
     pub every: Duration,
-    /// Spans that may wait, about 1 KiB each; more are dropped. Default 2,048.
+    /// How many may wait, about 1 KiB each; more are dropped. Default 2,048.
     pub queue_max: usize,
-    /// Spans in one export, and the count that wakes the exporter before its time. Default 512.
+    /// How many there are in one export, and the count that wakes the exporter before its time. Default 512.
     pub batch_max: usize,
 }
 
@@ -102,8 +118,13 @@ impl Default for Sample {
     }
 }
 
-impl Default for Batching {
-    fn default() -> Self {
-        Self { every: Duration::from_secs(5), queue_max: 2_048, batch_max: 512 }
+impl Batching {
+    /// The specification's defaults.
+    pub fn of(signal: Signal) -> Self {
+        let every = match signal {
+            Signal::Logs => Duration::from_secs(1),
+            Signal::Traces | Signal::Metrics => Duration::from_secs(5),
+        };
+        Self { every, queue_max: 2_048, batch_max: 512 }
     }
 }

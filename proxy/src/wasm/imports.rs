@@ -26,7 +26,7 @@ impl abi::types::Host for State {}
 fn configuring(state: &State) -> Result<(), String> {
     match state.phase {
         Phase::Configure => Ok(()),
-        Phase::Event(_) | Phase::Snapshot => Err("this can be defined only in configure".into()),
+        Phase::Event(..) | Phase::Snapshot => Err("this can be defined only in configure".into()),
     }
 }
 

@@ -12,13 +12,13 @@ use super::live::{HearsClose, Live, StartError};
 use super::lives::{Isolated, Lives, OpenError, Opened, Settled, Shared, Site};
 use super::loaded::{Updates, Version};
 use super::program::Exports;
-use super::services::log::{Admitted, Gate};
 use super::state::State;
 use super::stats;
 use super::stats::FilterStats;
 use super::ticker::Beat;
 use crate::dataplane::chain::{Call, FailureKind, FilterFailure, Handle, Renewal, Subscription};
 use crate::dataplane::route::Isolation;
+use crate::gate::{Admitted, Gate};
 use crate::time::Instant;
 
 /// See the module.
@@ -109,8 +109,8 @@ impl Instance {
                 self.stats.states_lost.add(1);
                 if let Admitted::Write { thinned } = self.told.states.admit(call.now) {
                     let (filter, session) = (&*self.context.name, call.handshake.session);
-                    let cause = failure::one_line(&complaint);
-                    tracing::warn!(filter, %session, cause, untold = thinned, "a filter did not take in a session's state");
+                    let (cause, trace_id) = (failure::one_line(&complaint), call.handshake.trace.logged());
+                    tracing::warn!(filter, %session, trace_id, cause, untold = thinned, "a filter did not take in a session's state");
                 }
                 Ok(Restored::No)
             }
@@ -235,8 +235,8 @@ impl Instance {
         self.stats.failures.add(1);
         if let Admitted::Write { thinned } = self.told.gate(kind).admit(call.now) {
             let (filter, session, cause) = (&*self.context.name, call.handshake.session, &*cause);
-            let (kind, policy) = (kind.label(), &self.context.policy);
-            tracing::warn!(filter, %session, kind, cause, ?policy, untold = thinned, "a filter failed");
+            let (kind, policy, trace_id) = (kind.label(), &self.context.policy, call.handshake.trace.logged());
+            tracing::warn!(filter, %session, trace_id, kind, cause, ?policy, untold = thinned, "a filter failed");
         }
         self.context.failure(kind, cause)
     }

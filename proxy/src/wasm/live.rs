@@ -124,7 +124,7 @@ impl Live {
     pub(super) fn enter(&mut self, call: &mut Call<'_>, deadline: Duration) {
         let state = self.store.data_mut();
         let epochs = state.begin(deadline);
-        state.phase = Phase::Event(call.handshake.session);
+        state.phase = Phase::Event(call.handshake.session, call.handshake.trace);
         state.now = call.now;
         state.position = call.position;
         std::mem::swap(&mut state.facts, call.facts);

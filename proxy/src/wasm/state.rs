@@ -10,10 +10,11 @@ use wasmtime::ResourceLimiter;
 use super::context::Context;
 use super::deadline::{Deadline, Ruling, thread_cpu};
 use super::services::limiter::Limiter;
-use super::services::log::Gate;
 use super::services::{Count, SharedBreaker};
 use super::stats::FilterStats;
 use crate::dataplane::chain::Facts;
+use crate::dataplane::trace::TraceContext;
+use crate::gate::Gate;
 use crate::id::SessionId;
 use crate::time::Instant;
 
@@ -49,7 +50,7 @@ pub(super) enum Phase {
     /// While it is instantiated and configured: there is no session, and it may define limiters and breakers.
     Configure,
     /// In an event of this session.
-    Event(SessionId),
+    Event(SessionId, TraceContext),
     /// While it tells what it keeps of a session: for a successor, not in an event.
     Snapshot,
 }
@@ -131,10 +132,11 @@ impl State {
         self.misuse.get_or_insert_with(|| what.into());
     }
 
-    pub(super) fn session(&self) -> Option<SessionId> {
+    /// The session of the event, and its trace.
+    pub(super) fn about(&self) -> Option<(SessionId, TraceContext)> {
         match self.phase {
             Phase::Configure | Phase::Snapshot => None,
-            Phase::Event(session) => Some(session),
+            Phase::Event(session, trace) => Some((session, trace)),
         }
     }
 }

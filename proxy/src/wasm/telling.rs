@@ -4,10 +4,10 @@
 use tracing::Level;
 
 use super::instance::Instance;
-use super::services::log::Admitted;
 use super::words;
 use crate::dataplane::chain::{Admission, Call, Reaction, Verdict};
 use crate::dataplane::message::{Direction, MessageKind};
+use crate::gate::Admitted;
 
 /// The log's name for these lines.
 macro_rules! target {
@@ -58,7 +58,8 @@ impl Instance {
         if let Admitted::Write { thinned } = self.answers_told.admit(call.now) {
             let (filter, session, untold) =
                 (&*self.context.name, call.handshake.session, (thinned > 0).then_some(thinned));
-            tracing::debug!(target: target!(), filter, %session, untold, "{}", what());
+            let trace_id = call.handshake.trace.logged();
+            tracing::debug!(target: target!(), filter, %session, trace_id, untold, "{}", what());
         }
     }
 }

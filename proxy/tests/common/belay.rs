@@ -41,7 +41,7 @@ impl Belay {
         let file = folder.join("belay.yaml");
         std::fs::write(&file, yaml).unwrap();
         let log = File::create(folder.join("log")).unwrap();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_belay"));
+        let mut command = Command::new(binary());
         command.arg("run").arg(&file).current_dir(&folder).stdin(Stdio::null());
         command.stdout(log.try_clone().unwrap()).stderr(log);
         prepare(&mut command);
@@ -151,6 +151,11 @@ impl Belay {
         })
         .await
     }
+}
+
+/// `BELAY_BINARY`, such as an optimised build, or that of the tests.
+fn binary() -> std::ffi::OsString {
+    std::env::var_os("BELAY_BINARY").unwrap_or_else(|| env!("CARGO_BIN_EXE_belay").into())
 }
 
 impl Drop for Belay {

@@ -1,9 +1,12 @@
-//! A real OTLP receiver: a Python process on the official protocol definitions, which says each span as JSON.
+//! A real OTLP receiver: a Python process on the official protocol definitions, which says each span, metric and record of a
+//! log as JSON.
 
+use std::collections::VecDeque;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Instant;
 
@@ -18,9 +21,11 @@ pub struct Collector {
     pub address: SocketAddr,
     child: Child,
     lines: Receiver<Value>,
+    /// Came while another kind was waited for.
+    aside: Mutex<VecDeque<Received>>,
 }
 
-/// One span as it was received.
+/// One span, metric or record as it was received.
 #[derive(Clone, Debug)]
 pub struct Received(Value);
 
@@ -57,7 +62,7 @@ impl Collector {
         });
         let listening: Value = lines.recv_timeout(PATIENCE).expect("the receiver says where it listens");
         assert_eq!(listening["listening"], address.port());
-        Some(Self { address, child, lines })
+        Some(Self { address, child, lines, aside: Mutex::default() })
     }
 
     /// For the YAML, or the environment.
@@ -67,16 +72,61 @@ impl Collector {
 
     /// The next so many spans, in the order of their coming.
     pub fn spans(&self, count: usize) -> Vec<Received> {
-        let deadline = Instant::now() + PATIENCE;
-        let mut spans = Vec::new();
-        while spans.len() < count {
-            let left = deadline.saturating_duration_since(Instant::now());
-            match self.lines.recv_timeout(left) {
-                Ok(span) => spans.push(Received(span)),
-                Err(_) => panic!("waited in vain for {count} spans, got {spans:#?}"),
+        self.next("span", count)
+    }
+
+    /// The next so many lines of a log.
+    pub fn records(&self, count: usize) -> Vec<Received> {
+        self.next("record", count)
+    }
+
+    /// The first line that this is true of; others are still to be had. Records come by who made them, and not by time.
+    pub fn record_where(&self, is_it: impl Fn(&Received) -> bool) -> Received {
+        let mut others = VecDeque::new();
+        let found = loop {
+            let record = self.records(1).remove(0);
+            if is_it(&record) {
+                break record;
+            }
+            others.push_back(record);
+        };
+        self.aside.lock().unwrap().extend(others);
+        found
+    }
+
+    /// The next so many metrics.
+    pub fn metrics(&self, count: usize) -> Vec<Received> {
+        self.next("metric", count)
+    }
+
+    /// The next metric of this name.
+    pub fn metric(&self, name: &str) -> Received {
+        loop {
+            let metric = self.next("metric", 1).remove(0);
+            if metric.text("name") == name {
+                return metric;
             }
         }
-        spans
+    }
+
+    fn next(&self, kind: &str, count: usize) -> Vec<Received> {
+        let deadline = Instant::now() + PATIENCE;
+        let mut aside = self.aside.lock().unwrap();
+        let mut found = Vec::new();
+        while let Some(index) = aside.iter().position(|received| received.0["kind"] == kind)
+            && found.len() < count
+        {
+            found.extend(aside.remove(index));
+        }
+        while found.len() < count {
+            let left = deadline.saturating_duration_since(Instant::now());
+            match self.lines.recv_timeout(left).map(Received) {
+                Ok(received) if received.0["kind"] == kind => found.push(received),
+                Ok(received) => aside.push_back(received),
+                Err(_) => panic!("waited in vain for {count} of {kind}, got {found:#?}"),
+            }
+        }
+        found
     }
 
     /// The next span that this is true of; those before it are forgotten.
@@ -91,7 +141,7 @@ impl Collector {
 
     /// What has come and was not asked for yet.
     pub fn rest(&self) -> Vec<Received> {
-        self.lines.try_iter().map(Received).collect()
+        self.aside.lock().unwrap().drain(..).chain(self.lines.try_iter().map(Received)).collect()
     }
 }
 
@@ -103,19 +153,24 @@ impl Drop for Collector {
 }
 
 impl Received {
-    /// A field of the span.
+    /// A field.
     pub fn field(&self, name: &str) -> &Value {
-        &self.0["span"][name]
+        &self.0["told"][name]
     }
 
-    /// A field of the span that is text.
+    /// What made it.
+    pub fn scope(&self) -> &str {
+        self.0["scope"].as_str().unwrap()
+    }
+
+    /// A field that is text.
     pub fn text(&self, name: &str) -> &str {
         self.field(name).as_str().unwrap()
     }
 
-    /// An attribute of the span; `Null` if it has none of that name.
+    /// An attribute of a span or a record; `Null` if it has none of that name.
     pub fn attribute(&self, name: &str) -> &Value {
-        &self.0["span"]["attributes"][name]
+        &self.0["told"]["attributes"][name]
     }
 
     /// An attribute of the resource.

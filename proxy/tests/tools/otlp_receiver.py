@@ -1,7 +1,7 @@
-"""An OTLP receiver for traces, gRPC or HTTP, built from the official protocol definitions.
+"""An OTLP receiver for traces, metrics and logs, gRPC or HTTP, built from the official protocol definitions.
 
-Prints one JSON object a line: first {"listening": PORT}, then one for each span with its resource, scope and the
-request's headers. Ends when its standard input does.
+Prints one JSON object a line: first {"listening": PORT}, then one for each span, metric and record of a log with its
+kind, resource, scope and the request's headers. Ends when its standard input does.
 
 usage: otlp_receiver.py {grpc|http} PORT [SECONDS [CERT KEY]]
 
@@ -19,6 +19,9 @@ import threading
 import time
 
 import grpc
+from google.protobuf.json_format import MessageToDict
+from opentelemetry.proto.collector.logs.v1 import logs_service_pb2, logs_service_pb2_grpc
+from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2, metrics_service_pb2_grpc
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2, trace_service_pb2_grpc
 from opentelemetry.proto.trace.v1 import trace_pb2
 
@@ -78,29 +81,79 @@ def span_of(span):
     }
 
 
-def report(request, headers):
-    for resource_spans in request.resource_spans:
-        resource = attributes_of(resource_spans.resource.attributes)
-        for scope_spans in resource_spans.scope_spans:
-            scope = scope_spans.scope.name
-            for span in scope_spans.spans:
-                say({"resource": resource, "scope": scope, "headers": headers, "span": span_of(span)})
+def point_of(point):
+    told = MessageToDict(point, preserving_proto_field_name=True, always_print_fields_with_no_presence=True)
+    return {**told, "attributes": attributes_of(point.attributes)}
 
 
-class Grpc(trace_service_pb2_grpc.TraceServiceServicer):
-    def __init__(self, seconds):
-        self.seconds = seconds
+def metric_of(metric):
+    kind = metric.WhichOneof("data")
+    data = getattr(metric, kind)
+    return {
+        "name": metric.name,
+        "unit": metric.unit,
+        "description": metric.description,
+        "kind": kind,
+        "cumulative": getattr(data, "aggregation_temporality", None) == 2,
+        "monotonic": getattr(data, "is_monotonic", None),
+        "points": [point_of(point) for point in data.data_points],
+    }
 
-    def Export(self, request, context):
-        time.sleep(self.seconds)
-        headers = {key: value for key, value in context.invocation_metadata() if isinstance(value, str)}
-        report(request, headers)
-        return trace_service_pb2.ExportTraceServiceResponse()
+
+def record_of(record):
+    return {
+        "time_ns": record.time_unix_nano,
+        "severity": record.severity_number,
+        "severity_text": record.severity_text,
+        "body": value_of(record.body),
+        "attributes": attributes_of(record.attributes),
+        "trace_id": record.trace_id.hex(),
+    }
+
+
+def report(kind, request, headers):
+    """Of each kind: the request's list, the list in that, and the list in that."""
+    lists, tell = {
+        "span": (("resource_spans", "scope_spans", "spans"), span_of),
+        "metric": (("resource_metrics", "scope_metrics", "metrics"), metric_of),
+        "record": (("resource_logs", "scope_logs", "log_records"), record_of),
+    }[kind]
+    for of_resource in getattr(request, lists[0]):
+        resource = attributes_of(of_resource.resource.attributes)
+        for of_scope in getattr(of_resource, lists[1]):
+            scope = of_scope.scope.name
+            for thing in getattr(of_scope, lists[2]):
+                say({"kind": kind, "resource": resource, "scope": scope, "headers": headers, "told": tell(thing)})
+
+
+def exporter(service, kind, response, seconds):
+    class Service(service):
+        def Export(self, request, context):
+            time.sleep(seconds)
+            headers = {key: value for key, value in context.invocation_metadata() if isinstance(value, str)}
+            report(kind, request, headers)
+            return response()
+
+    return Service()
 
 
 def serve_grpc(port, seconds, pair):
     server = grpc.server(concurrent.futures.ThreadPoolExecutor(4), options=[("grpc.so_reuseport", 0)])
-    trace_service_pb2_grpc.add_TraceServiceServicer_to_server(Grpc(seconds), server)
+    traces = exporter(
+        trace_service_pb2_grpc.TraceServiceServicer, "span", trace_service_pb2.ExportTraceServiceResponse, seconds
+    )
+    metrics = exporter(
+        metrics_service_pb2_grpc.MetricsServiceServicer,
+        "metric",
+        metrics_service_pb2.ExportMetricsServiceResponse,
+        seconds,
+    )
+    logs = exporter(
+        logs_service_pb2_grpc.LogsServiceServicer, "record", logs_service_pb2.ExportLogsServiceResponse, seconds
+    )
+    trace_service_pb2_grpc.add_TraceServiceServicer_to_server(traces, server)
+    metrics_service_pb2_grpc.add_MetricsServiceServicer_to_server(metrics, server)
+    logs_service_pb2_grpc.add_LogsServiceServicer_to_server(logs, server)
     address = f"127.0.0.1:{port}"
     if pair:
         cert, key = (open(file, "rb").read() for file in pair)
@@ -112,6 +165,13 @@ def serve_grpc(port, seconds, pair):
     return port, server
 
 
+PATHS = {
+    "/v1/traces": ("span", trace_service_pb2.ExportTraceServiceRequest),
+    "/v1/metrics": ("metric", metrics_service_pb2.ExportMetricsServiceRequest),
+    "/v1/logs": ("record", logs_service_pb2.ExportLogsServiceRequest),
+}
+
+
 def serve_http(port, seconds, pair):
     class Handler(http.server.BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -119,11 +179,13 @@ def serve_http(port, seconds, pair):
         def do_POST(self):
             body = self.rfile.read(int(self.headers["content-length"]))
             time.sleep(seconds)
-            known = self.path == "/v1/traces" and self.headers["content-type"] == "application/x-protobuf"
+            known = self.path in PATHS and self.headers["content-type"] == "application/x-protobuf"
             if known:
-                request = trace_service_pb2.ExportTraceServiceRequest.FromString(body)
-                report(request, {key.lower(): value for key, value in self.headers.items()})
-            answer = trace_service_pb2.ExportTraceServiceResponse().SerializeToString()
+                kind, message = PATHS[self.path]
+                headers = {key.lower(): value for key, value in self.headers.items()}
+                report(kind, message.FromString(body), headers)
+            # The empty message, which is the answer to all three.
+            answer = b""
             self.send_response(200 if known else 404)
             self.send_header("content-type", "application/x-protobuf")
             self.send_header("content-length", str(len(answer)))

@@ -9,10 +9,10 @@ fn with_the_collector_away_nothing_grows_and_nothing_waits() {
     let request = request(&[]);
     const SPANS: u64 = 10_000;
     for _ in 0..SPANS {
-        HandshakeSpan::start(&request, peer()).finish(101);
+        HandshakeSpan::start(&request, &Scheme::HTTP, peer()).finish(101);
     }
     // Besides the queue there is one batch in the exporter's hands.
-    let counts = &setup.telemetry.spans;
+    let counts = &setup.telemetry.counts.spans;
     assert!(counts.dropped_in_all() >= SPANS - 64 - 16, "{counts:?}");
     setup.telemetry.shutdown(PATIENCE);
     assert_eq!(counts.dropped_in_all(), SPANS, "{counts:?}");
@@ -27,12 +27,12 @@ fn a_slow_collector_costs_spans_and_a_shutdown_only_the_time_it_has() {
     let request = request(&[]);
     const SPANS: u64 = 1_000;
     for _ in 0..SPANS {
-        HandshakeSpan::start(&request, peer()).finish(101);
+        HandshakeSpan::start(&request, &Scheme::HTTP, peer()).finish(101);
     }
     let begun = Clock::now();
     setup.telemetry.shutdown(Duration::from_millis(300));
     assert!(begun.elapsed() < Duration::from_secs(5), "the export's own timeout is 10 s, the receiver's an hour");
-    let counts = &setup.telemetry.spans;
+    let counts = &setup.telemetry.counts.spans;
     assert_eq!(counts.dropped_in_all(), SPANS, "{counts:?}");
     assert!(counts.dropped(DropReason::QueueFull) >= SPANS - 64 - 16, "{counts:?}");
     assert!(counts.dropped(DropReason::Shutdown) >= 64, "{counts:?}");
@@ -48,7 +48,7 @@ fn a_collector_that_comes_back_gets_what_happens_then() {
     let setup = setup(&settings, &variables);
     let request = request(&[]);
     let tell = |route: &str| {
-        let span = HandshakeSpan::start(&request, peer());
+        let span = HandshakeSpan::start(&request, &Scheme::HTTP, peer());
         span.route(route);
         span.finish(101);
     };
@@ -57,15 +57,15 @@ fn a_collector_that_comes_back_gets_what_happens_then() {
     let address = collector.address;
     drop(collector);
     let begun = Clock::now();
-    while setup.telemetry.spans.dropped(DropReason::ExportFailed) == 0 {
+    while setup.telemetry.counts.spans.dropped(DropReason::ExportFailed) == 0 {
         tell("while away");
         assert!(begun.elapsed() < PATIENCE);
         std::thread::sleep(Duration::from_millis(20));
     }
     let Some(collector) = Collector::start_at(test, "grpc", address, 0.0) else { return };
     let begun = Clock::now();
-    let exported = setup.telemetry.spans.exported();
-    while setup.telemetry.spans.exported() == exported {
+    let exported = setup.telemetry.counts.spans.exported();
+    while setup.telemetry.counts.spans.exported() == exported {
         tell("after");
         assert!(begun.elapsed() < PATIENCE);
         std::thread::sleep(Duration::from_millis(20));

@@ -120,10 +120,10 @@ const CARDS = [
   ...both("belay_messages_accepted_total").map(({ name, wanted, word }) => [
     `Messages ${word}`,
     (now, before) => perSecond(rate(now, before, name, wanted)),
-    (now, before) => `${bytes(rate(now, before, "belay_messages_accepted_bytes_total", wanted))}/s`,
+    (now, before) => `${bytes(rate(now, before, "belay_payload_accepted_bytes_total", wanted))}/s`,
     (now, before) => rate(now, before, name, wanted),
   ]),
-  ["Messages held", (now) => count(now.sum("belay_messages_held")), (now) => bytes(now.sum("belay_messages_held_bytes"))],
+  ["Messages held", (now) => count(now.sum("belay_messages_held")), (now) => bytes(now.sum("belay_payload_held_bytes"))],
   ["Messages lost", (now) => count(now.sum("belay_messages_lost_total")), (now) => worst(now)],
   ["Heartbeats answered", (now, before) => perSecond(rate(now, before, "belay_heartbeats_answered_total")), (now) => `${count(now.sum("belay_heartbeats_answered_total"))} in all`, (now, before) => rate(now, before, "belay_heartbeats_answered_total")],
   ["Clients found dead", (now) => count(now.sum("belay_clients_dead_total") + now.sum("belay_clients_silent_total")), (now) => `${count(now.sum("belay_probes_sent_total"))} probes sent`],

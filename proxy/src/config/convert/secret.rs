@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::Convert;
+use crate::config::diagnostics::PLAIN_SECRET;
 use crate::config::path::Path;
 use crate::secret::{Piece, Reference, Secret, Secrets, pieces};
 
@@ -19,6 +20,19 @@ impl Convert<'_> {
                 Err((message, help)) => self.note(path, message, Some(help)),
             }
         }
+    }
+
+    /// A text that can only be a secret, and so must name one. Nothing after a mistake.
+    pub(super) fn named_secret(&mut self, text: &str, path: &Path) -> Option<Secret> {
+        let mut secrets = Secrets::default();
+        self.name_secrets(text, &mut secrets, path);
+        if secrets != Secrets::default() {
+            return Some(secrets.fill(text));
+        }
+        if !self.was_noted(path) {
+            self.note(path, PLAIN_SECRET.to_owned(), Some("write ${file:PATH} or ${env:NAME} for it".to_owned()));
+        }
+        None
     }
 
     /// As [`Self::name_secrets`], for all texts in it.

@@ -5,11 +5,10 @@ use http::{HeaderName, HeaderValue};
 use super::Convert;
 use super::secret::is_secret;
 use super::tls::Scheme;
-use crate::config::diagnostics::PLAIN_SECRET;
 use crate::config::path::Path;
 use crate::config::wire;
 use crate::secret::Secrets;
-use crate::telemetry::{Log, LogFilter, LogFormat, Otlp, Protocol, Sample, Settings};
+use crate::telemetry::{Log, LogFilter, LogFormat, Otlp, Protocol, Sample, Settings, Signal};
 
 impl Convert<'_> {
     pub(super) fn telemetry(&mut self, telemetry: wire::Telemetry, path: &Path) -> Settings {
@@ -45,9 +44,15 @@ impl Convert<'_> {
         for (name, value) in &otlp.headers {
             headers.extend(self.otlp_header(name, value, &headers_path.key(name)));
         }
+        if let (Some(endpoint), Some(signals)) = (&endpoint, &otlp.signals) {
+            self.shared_path(endpoint, signals, &path.key("endpoint"));
+        }
+        let signals = otlp.signals.map(|signals| signals.into_iter().map(Signal::from).collect::<Vec<_>>());
         Otlp {
             headers,
             endpoint,
+            signals,
+            metrics_every: otlp.metrics_every.map(|time| time.0),
             tls,
             protocol: otlp.protocol.map(|protocol| match protocol {
                 wire::Protocol::Grpc => Protocol::Grpc,
@@ -57,14 +62,26 @@ impl Convert<'_> {
         }
     }
 
+    /// Of one path for several signals only that of traces says where the others are.
+    fn shared_path(&mut self, endpoint: &str, signals: &[wire::Signal], path: &Path) {
+        let base = endpoint.trim_end_matches('/');
+        let has_path = base.split_once("://").map_or(base, |(_, rest)| rest).contains('/');
+        let others = signals.iter().any(|signal| !matches!(signal, wire::Signal::Traces));
+        if has_path && others && !base.ends_with("/v1/traces") {
+            let help = "leave the path out: that of each signal is added".to_owned();
+            self.note(path, "one path cannot be that of several signals".to_owned(), Some(help));
+        }
+    }
+
     /// Nothing after a mistake.
     fn otlp_header(&mut self, name: &str, value: &str, path: &Path) -> Option<(HeaderName, HeaderValue)> {
-        let mut secrets = Secrets::default();
-        self.name_secrets(value, &mut secrets, path);
-        if is_secret(name) && secrets == Secrets::default() && !self.was_noted(path) {
-            self.note(path, PLAIN_SECRET.to_owned(), Some("write ${file:PATH} or ${env:NAME} for it".to_owned()));
-        }
-        let value = secrets.fill(value);
+        let value = if is_secret(name) {
+            self.named_secret(value, path)?
+        } else {
+            let mut secrets = Secrets::default();
+            self.name_secrets(value, &mut secrets, path);
+            secrets.fill(value)
+        };
         self.header(name, Some(value.reveal()), path);
         // What cannot be a header has just been noted.
         let mut header = HeaderValue::from_str(value.reveal()).ok()?;

@@ -90,11 +90,13 @@ fn every_option_arrives() {
     assert_eq!(config.filter_cache, Some(folder.join("./cache")));
     let admin = config.admin.unwrap();
     assert_eq!(admin.address, "127.0.0.1:9901".parse().unwrap());
-    assert_eq!(admin.token_file, Some(folder.join("../keys.json")));
+    assert_eq!(admin.token.as_ref().map(|token| token.reveal()), Some("x"));
 
     let otlp = &config.telemetry.otlp;
     assert_eq!(otlp.endpoint.as_deref(), Some("http://127.0.0.1:4318/v1/traces"));
     assert_eq!((otlp.protocol, otlp.timeout), (Some(telemetry::Protocol::Http), Some(Duration::from_secs(3))));
+    let all = vec![telemetry::Signal::Traces, telemetry::Signal::Metrics, telemetry::Signal::Logs];
+    assert_eq!((otlp.signals.as_ref(), otlp.metrics_every), (Some(&all), Some(Duration::from_secs(15))));
     assert_eq!((otlp.headers[0].0.as_str(), &otlp.headers[0].1), ("authorization", &"Bearer x".parse().unwrap()));
     assert_eq!(config.telemetry.service_name.as_deref(), Some("chat-belay"));
     assert_eq!((config.telemetry.sample.sessions, config.telemetry.sample.messages), (0.5, 0.01));

@@ -9,7 +9,7 @@ use super::ClientTls;
 use crate::config::scalar::{HttpUrl, Time};
 use crate::telemetry;
 
-/// Traces and logs.
+/// Traces, logs, and where numbers are sent.
 #[derive(Deserialize, Serialize, JsonSchema, Default, Debug)]
 #[serde(default, deny_unknown_fields)]
 pub(in crate::config) struct Telemetry {
@@ -19,7 +19,7 @@ pub(in crate::config) struct Telemetry {
     pub(in crate::config) service_name: Option<String>,
     /// Further attributes of the resource, as OpenTelemetry calls it: `deployment.environment.name: staging`.
     pub(in crate::config) resource: BTreeMap<String, String>,
-    /// The collector that traces are sent to. Without it the one that the environment names
+    /// The collector that traces, and what else is wanted, are sent to. Without it the one that the environment names
     /// (`OTEL_EXPORTER_OTLP_ENDPOINT`), or none.
     pub(in crate::config) otlp: Option<Otlp>,
     /// How much is traced.
@@ -28,13 +28,21 @@ pub(in crate::config) struct Telemetry {
     pub(in crate::config) log: Log,
 }
 
-/// A collector of traces.
+/// A collector.
 #[derive(Deserialize, Serialize, JsonSchema, Default, Debug)]
 #[serde(default, deny_unknown_fields)]
 #[schemars(extend("required" = ["endpoint"]))]
 pub(in crate::config) struct Otlp {
-    /// Its URL. For `http` the path /v1/traces is added if there is none.
+    /// Its URL. For `http` the path of what is sent is added if there is none: /v1/traces, /v1/metrics, /v1/logs.
     pub(in crate::config) endpoint: Option<HttpUrl>,
+    /// What is sent: `traces`, `metrics` (all numbers of the admin port's `/metrics`), `logs` (what is logged, too). Without it,
+    /// what the environment says (`OTEL_TRACES_EXPORTER` and its like), or traces alone.
+    ///
+    /// Add `metrics` where nothing scrapes `/metrics`, and `logs` where nothing reads standard error.
+    #[schemars(length(min = 1))]
+    pub(in crate::config) signals: Option<Vec<Signal>>,
+    /// From one sending of all numbers to the next. Without it, what the environment says, or 60s.
+    pub(in crate::config) metrics_every: Option<Time>,
     /// How an `https://` endpoint is trusted.
     pub(in crate::config) tls: Option<ClientTls>,
     /// How to speak to it. Without it, what the environment says, or `grpc`.
@@ -44,6 +52,18 @@ pub(in crate::config) struct Otlp {
     pub(in crate::config) headers: BTreeMap<String, String>,
     /// The longest for one export. Without it, what the environment says, or 10s.
     pub(in crate::config) timeout: Option<Time>,
+}
+
+/// What is sent to a collector.
+#[derive(Deserialize, Serialize, JsonSchema, Clone, Copy, Debug)]
+#[serde(rename_all = "kebab-case")]
+pub(in crate::config) enum Signal {
+    /// Spans.
+    Traces,
+    /// Numbers.
+    Metrics,
+    /// Lines of the log.
+    Logs,
 }
 
 /// How to speak to a collector.
@@ -107,6 +127,16 @@ pub(in crate::config) enum Format {
     Json,
     /// For people.
     Pretty,
+}
+
+impl From<Signal> for telemetry::Signal {
+    fn from(signal: Signal) -> Self {
+        match signal {
+            Signal::Traces => Self::Traces,
+            Signal::Metrics => Self::Metrics,
+            Signal::Logs => Self::Logs,
+        }
+    }
 }
 
 impl From<Level> for tracing::Level {

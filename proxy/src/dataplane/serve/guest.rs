@@ -5,10 +5,9 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use http::header::SEC_WEBSOCKET_PROTOCOL;
-use tracing::debug;
 
 use crate::dataplane::chain::{ATTRIBUTE_VALUE_BYTES_MAX, Entry, Facts, Handle, Refusal, Subject, UpstreamEvent};
-use crate::dataplane::handshake::Handshake;
+use crate::dataplane::handshake::{Handshake, about};
 use crate::dataplane::message::CloseReason;
 use crate::dataplane::session::Session;
 use crate::dataplane::state::{EndReason, Ended, SessionState, StateChange};
@@ -147,7 +146,7 @@ impl Guest {
                 number += 1;
                 continue;
             }
-            debug!(route = %self.route.route.name, %error, "a client finds no backend");
+            about!(debug, papers.handshake, route = %self.route.route.name, %error, "a client finds no backend");
             counters.handshakes_refused.add(1);
             self.visible = Visible::Connecting { dials: number, otherwise: EndReason::BackendGone };
             return Err(error);

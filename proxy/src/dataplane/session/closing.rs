@@ -1,12 +1,11 @@
 //! How a session ends: both close handshakes (RFC 6455, section 7), what is still on its way before them, and the time
 //! both sides have for it.
 
-use tracing::debug;
-
 use super::holding::Client;
 use super::timers::Timer;
 use super::{CLOSE_TIMEOUT, Context, Core, Ending, HALF_CLOSED_TIMEOUT, State, UpstreamWish};
 use crate::dataplane::codec::{Control, ProtocolError};
+use crate::dataplane::handshake::about;
 use crate::dataplane::message::{CloseReason, Direction};
 use crate::dataplane::state::{EndReason, Ended, SessionState};
 
@@ -171,13 +170,13 @@ impl Core {
             }
             State::Closing(_) | State::Closed => return,
         };
-        debug!(session = %self.handshake.session, code = reason.code, reason = %reason.reason, "closing the session");
+        about!(debug, self.handshake, code = reason.code, reason = %reason.reason, "closing the session");
         self.signal_client(cx, Control::Close(&reason));
         self.begin_closing(cx, why, client, upstream);
     }
 
     pub(super) fn on_client_misbehaved(&mut self, cx: &mut Context<'_>, error: &ProtocolError) {
-        debug!(session = %self.handshake.session, %error, "the client broke the protocol or a limit");
+        about!(debug, self.handshake, %error, "the client broke the protocol or a limit");
         cx.counters.clients_misbehaved.add(1);
         self.close(cx, error.close_reason(), EndReason::ClientMisbehaved);
         // It will not be listened to any more, so its close frame will not be seen either.
@@ -188,7 +187,7 @@ impl Core {
 
     /// Another connection would meet the same backend: trying again would not help.
     pub(super) fn on_upstream_misbehaved(&mut self, cx: &mut Context<'_>, error: &ProtocolError) {
-        tracing::warn!(session = %self.handshake.session, route = %self.route.route.name, %error,
+        about!(warn, self.handshake, route = %self.route.route.name, %error,
             "the backend broke the protocol or a limit");
         match &mut self.state {
             State::Bound(_) => {
@@ -298,7 +297,7 @@ impl Core {
         cx.counters.sessions_closed.add(1);
         let reason = CloseReason { code: None, reason: loss.label().into() };
         self.ask_chain(cx, |chain, subject| chain.on_close(subject, &reason));
-        debug!(session = %self.handshake.session, because = why.label(), "the session is over");
+        about!(debug, self.handshake, because = why.label(), "the session is over");
         let ended = Ended { reason: why, messages: self.sent, dials: self.dials };
         self.tell_state(cx, SessionState::Disconnected(ended));
     }

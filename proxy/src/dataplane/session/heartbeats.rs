@@ -3,10 +3,9 @@
 
 use std::borrow::Cow;
 
-use tracing::{debug, warn};
-
 use super::timers::Timer;
 use super::{Context, Core, Ending, State};
+use crate::dataplane::handshake::about;
 use crate::dataplane::heartbeat::{Beat, Finding, MalformedPolicy};
 use crate::dataplane::message::{CloseReason, Direction, Message, MessageKind};
 use crate::dataplane::state::EndReason;
@@ -95,7 +94,7 @@ impl Core {
                 (EndReason::ClientMisbehaved, CloseReason::new(1002, "not the protocol that is spoken here"))
             }
             Direction::ToClient => {
-                warn!(session = %self.handshake.session, route = %self.route.route.name,
+                about!(warn, self.handshake, route = %self.route.route.name,
                     "the backend does not speak the protocol whose heartbeats are answered");
                 (EndReason::BackendMisbehaved, CloseReason::new(1011, "the backend broke the protocol"))
             }
@@ -123,7 +122,7 @@ impl Core {
                     self.tell_upstream(cx, &ping);
                 }
                 (Beat::ClientDead, State::Bound(_) | State::Holding(_)) => {
-                    debug!(session = %self.handshake.session, "the client's heartbeats have stopped");
+                    about!(debug, self.handshake, "the client's heartbeats have stopped");
                     cx.counters.clients_dead.add(1);
                     self.on_client_gone(cx, EndReason::ClientDead);
                 }
@@ -131,7 +130,7 @@ impl Core {
                     self.close(cx, CloseReason::new(1000, "goodbye"), EndReason::ClientClosed);
                 }
                 (Beat::BackendDead, State::Bound(_)) => {
-                    debug!(session = %self.handshake.session, "the backend's heartbeats have stopped");
+                    about!(debug, self.handshake, "the backend's heartbeats have stopped");
                     self.on_upstream_gone(cx, Ending::Broken);
                 }
                 _ => {}

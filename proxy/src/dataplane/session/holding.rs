@@ -4,12 +4,12 @@
 use std::time::Duration;
 
 use rand::Rng;
-use tracing::debug;
 
 use super::closing::{ClientEnd, Closing, UpstreamEnd};
 use super::timers::Timer;
 use super::{Bound, Context, Core, DialFailure, Ending, Proof, STABLE_AFTER, State, UpstreamWish};
 use crate::dataplane::chain::UpstreamEvent;
+use crate::dataplane::handshake::about;
 use crate::dataplane::hold::Unconfirmed;
 use crate::dataplane::ledger::LossReason;
 use crate::dataplane::message::{CloseReason, Message, MessageKind};
@@ -121,7 +121,7 @@ impl Core {
             self.tell_filters(cx, UpstreamEvent::Lost);
             return self.give_up(cx, "the backend went away", EndReason::BackendGone);
         }
-        debug!(session = %self.handshake.session, route = %route.route.name, code, unconfirmed, "holding: the upstream is lost");
+        about!(debug, self.handshake, route = %route.route.name, code, unconfirmed, "holding: the upstream is lost");
         cx.counters.holds.add(1);
         self.begin_holding(cx, redial, unconfirmed, farewell);
         self.timers.set(Timer::HoldEnds, cx.now + (hold.time_max - hold.pacing().mul_f64(cx.random.random())));
@@ -227,8 +227,7 @@ impl Core {
     // Holding => Bound
     pub(super) fn on_connected(&mut self, cx: &mut Context<'_>, connecting: Duration) {
         let State::Holding(holding) = &self.state else { return };
-        debug!(
-            session = %self.handshake.session,
+        about!(debug, self.handshake,
             route = %self.route.route.name,
             held_ms = u64::try_from((cx.now - holding.since).as_millis()).unwrap_or(u64::MAX),
             held_messages = self.sent - self.written(),
@@ -280,7 +279,7 @@ impl Core {
     // Holding => Closing
     pub(super) fn give_up(&mut self, cx: &mut Context<'_>, told: &str, why: EndReason) {
         let reason = CloseReason::new(self.route.route.hold.close_code, told);
-        debug!(session = %self.handshake.session, why = told, "giving up on the backend");
+        about!(debug, self.handshake, why = told, "giving up on the backend");
         self.close(cx, reason, why);
     }
 

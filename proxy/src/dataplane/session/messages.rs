@@ -1,8 +1,6 @@
 //! Messages and pings on their way through a session, in both directions: heartbeats, filters, and the queue for the other
 //! end. Close frames are [`super::closing`]'s.
 
-use tracing::debug;
-
 use super::holding::Client;
 use super::outbox::{Origin, Retention};
 use super::proof::PING_MARK;
@@ -10,6 +8,7 @@ use super::timers::Timer;
 use super::{Context, Core, State};
 use crate::dataplane::chain::{Memory, Passage};
 use crate::dataplane::codec::{Control, DoesNotFit, Event};
+use crate::dataplane::handshake::about;
 use crate::dataplane::heartbeat::PingPolicy;
 use crate::dataplane::ledger::LossReason;
 use crate::dataplane::message::{CloseReason, Direction, MessageKind};
@@ -125,7 +124,7 @@ impl Core {
         if (memory == Memory::Remember || self.sent < u64::from(policy.first))
             && self.remembered.get_or_insert_default().push(policy, self.sent, kind, payload).is_err()
         {
-            debug!(session = %self.handshake.session, bytes_max = policy.bytes_max, "a message was too large to replay");
+            about!(debug, self.handshake, bytes_max = policy.bytes_max, "a message was too large to replay");
         }
         self.sent += 1;
         cx.counters.to_backend.held.add(1);

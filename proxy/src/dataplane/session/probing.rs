@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
-use tracing::debug;
-
 use super::proof::PING_MARK;
 use super::timers::Timer;
 use super::{Context, Core, State};
 use crate::dataplane::codec::Control;
+use crate::dataplane::handshake::about;
 use crate::dataplane::message::{Direction, Message};
 use crate::dataplane::probe::{Prober, Step, Try};
 use crate::dataplane::state::EndReason;
@@ -38,7 +37,7 @@ impl Core {
             return self.timers.set(Timer::Probe, cx.now + LISTEN_AGAIN);
         }
         if self.silence_ends() <= cx.now {
-            debug!(session = %self.handshake.session, "the client is silent for longer than is expected of it");
+            about!(debug, self.handshake, "the client is silent for longer than is expected of it");
             cx.counters.clients_silent.add(1);
             return self.on_client_gone(cx, EndReason::ClientDead);
         }
@@ -57,7 +56,7 @@ impl Core {
                 }
             }
             Step::Dead => {
-                debug!(session = %self.handshake.session, "the client answers no probe");
+                about!(debug, self.handshake, "the client answers no probe");
                 cx.counters.probes_missed.add(1);
                 cx.counters.clients_dead.add(1);
                 return self.on_client_gone(cx, EndReason::ClientDead);

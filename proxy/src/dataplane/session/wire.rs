@@ -3,6 +3,7 @@
 use super::outbox::{Origin, Outbox};
 use super::{Context, Core};
 use crate::dataplane::codec::{Control, DoesNotFit, Framing, Role};
+use crate::dataplane::handshake::about;
 use crate::dataplane::message::{CloseReason, Direction, Message, MessageKind};
 use crate::dataplane::state::EndReason;
 
@@ -74,7 +75,7 @@ impl Core {
 
     /// A filter made a message that its receiver would take for another. To leave it out would be to lose it in silence.
     pub(super) fn on_misfit(&mut self, cx: &mut Context<'_>) {
-        tracing::warn!(session = %self.handshake.session, route = %self.route.route.name,
+        about!(warn, self.handshake, route = %self.route.route.name,
             "a message of a filter's does not fit the listener's framer");
         self.close(cx, CloseReason::new(1011, "a message does not fit the framing"), EndReason::FilterClosed);
     }

@@ -4,6 +4,7 @@ use http::HeaderMap;
 use tracing::{Span, field};
 
 use super::{Place, TARGET, TraceContext, ask};
+use crate::dataplane::codec::Framing;
 use crate::dataplane::handshake::Handshake;
 use crate::dataplane::route::Route;
 use crate::dataplane::upstream::Connection;
@@ -26,14 +27,32 @@ pub struct Connect<'a> {
     pub route: &'a str,
     /// Host and port that are dialled.
     pub authority: &'a str,
-    /// The client's, without the query.
-    pub path: &'a str,
+    /// What is spoken there.
+    pub spoken: Spoken<'a>,
     /// The client's W3C headers.
     pub traceparent: Option<&'a str>,
     /// See `traceparent`.
     pub tracestate: Option<&'a str>,
     /// The session, unless it is a plain request.
     pub session: Option<SessionAttempt>,
+}
+
+/// What is spoken to a backend.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Spoken<'a> {
+    /// A plain request, or a WebSocket handshake.
+    Http {
+        /// The request's.
+        method: &'a str,
+        /// `http` or `https`.
+        scheme: &'static str,
+        /// Put before the client's path.
+        prefix: &'a str,
+        /// The client's, without the query.
+        path: &'a str,
+    },
+    /// Whatever the client speaks.
+    Raw,
 }
 
 /// An attempt of a session's.
@@ -54,7 +73,10 @@ impl<'a> Connect<'a> {
         Self {
             route: &route.name,
             authority: &route.backend.authority,
-            path: handshake.path(),
+            spoken: match route.framing {
+                Framing::WebSocket => Spoken::http("GET", route, handshake.path()),
+                Framing::Raw(_) => Spoken::Raw,
+            },
             traceparent: handshake.header(TRACEPARENT),
             tracestate: handshake.header(TRACESTATE),
             session: Some(SessionAttempt { id: handshake.session, attempt, resumed }),
@@ -67,11 +89,18 @@ impl<'a> Connect<'a> {
         Self {
             route: &route.name,
             authority: &route.backend.authority,
-            path: request.uri().path(),
+            spoken: Spoken::http(request.method().as_str(), route, request.uri().path()),
             traceparent: header(TRACEPARENT),
             tracestate: header(TRACESTATE),
             session: None,
         }
+    }
+}
+
+impl<'a> Spoken<'a> {
+    fn http(method: &'a str, route: &'a Route, path: &'a str) -> Self {
+        let scheme = if route.backend.tls.is_some() { "https" } else { "http" };
+        Self::Http { method, scheme, prefix: &route.backend.path_prefix, path }
     }
 }
 
@@ -91,7 +120,9 @@ impl ConnectSpan {
             otel.status_description = field::Empty,
             server.address = host,
             server.port = field::Empty,
-            url.path = connect.path,
+            http.request.method = field::Empty,
+            url.full = field::Empty,
+            network.transport = "tcp",
             http.response.status_code = field::Empty,
             "error.type" = field::Empty,
             belay.session.id = field::Empty,
@@ -102,6 +133,11 @@ impl ConnectSpan {
         );
         if let Some(port) = port {
             span.record("server.port", i64::from(port));
+        }
+        if let Spoken::Http { method, scheme, prefix, path } = connect.spoken {
+            span.record("http.request.method", method);
+            // Without the query, which may hold tokens.
+            span.record("url.full", field::display(format_args!("{scheme}://{}{prefix}{path}", connect.authority)));
         }
         if let Some(SessionAttempt { id, attempt, resumed }) = connect.session {
             span.record("belay.session.id", field::display(id));

@@ -1,8 +1,9 @@
 //! The name of a span, as plain data that a session can keep and write down.
 
-use std::fmt::Write;
+use std::fmt::{self, Write};
 
 use http::HeaderValue;
+use tracing::field::{self, DisplayValue};
 
 /// A span's ids and flags (<https://www.w3.org/TR/trace-context/>, section 3.2), and how many of a session's messages are
 /// sampled. 32 bytes.
@@ -64,6 +65,11 @@ impl TraceContext {
         if self.is_none() { *self } else { Self { span, ..*self } }
     }
 
+    /// For lines of the log, beside the session: `trace_id = trace.logged()`. Nothing where nothing is traced.
+    pub fn logged(&self) -> Option<DisplayValue<TraceId>> {
+        (!self.is_none()).then_some(field::display(TraceId(self.trace)))
+    }
+
     /// As `traceparent` says it: version 00, and no flag but `sampled`.
     pub fn traceparent(&self) -> Option<HeaderValue> {
         if self.is_none() {
@@ -79,6 +85,16 @@ impl TraceContext {
             u8::from(self.sampled)
         );
         HeaderValue::from_str(&text).ok()
+    }
+}
+
+/// Shown as W3C has it: 32 hexadecimal digits.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct TraceId([u8; 16]);
+
+impl fmt::Display for TraceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", u128::from_be_bytes(self.0))
     }
 }
 

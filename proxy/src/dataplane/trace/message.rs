@@ -1,4 +1,4 @@
-//! The span of one message, for the few that are sampled: a trace of its own, linked to its session's handshake, since a
+//! The span of one message, for the few that are sampled, by OpenTelemetry's semantic conventions for messaging: a trace of its own, linked to its session's handshake, since a
 //! trace that went on for as long as a session does would be of no use to anybody.
 
 use std::borrow::Cow;
@@ -90,9 +90,9 @@ impl MessageSpan {
 
     #[cold]
     fn start(facts: &MessageFacts<'_>) -> Self {
-        let (name, direction) = match facts.direction {
-            Direction::ToBackend => ("message to backend", "to_backend"),
-            Direction::ToClient => ("message to client", "to_client"),
+        let (operation, direction) = match facts.direction {
+            Direction::ToBackend => ("forward_to_backend", "to_backend"),
+            Direction::ToClient => ("forward_to_client", "to_client"),
         };
         let kind = match facts.kind {
             MessageKind::Text => "text",
@@ -102,13 +102,17 @@ impl MessageSpan {
             target: TARGET,
             parent: None,
             "message",
-            otel.name = name,
-            otel.kind = "internal",
+            otel.name = field::display(format_args!("{operation} {}", facts.route)),
+            otel.kind = "consumer",
+            messaging.system = "belay",
+            messaging.operation.name = operation,
+            "messaging.operation.type" = "process",
+            messaging.destination.name = facts.route,
+            messaging.message.body.size = length(facts.bytes),
             belay.session.id = field::display(facts.handshake.session),
             belay.route = facts.route,
             belay.direction = direction,
             "belay.message.type" = kind,
-            belay.message.size = length(facts.bytes),
             belay.message.replaced.size = field::Empty,
             belay.verdict = field::Empty,
             belay.kept_for = field::Empty,

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use http::uri::Scheme;
 use http::{HeaderMap, Request};
 use tracing::{Span, field};
 
@@ -18,7 +19,7 @@ pub struct HandshakeSpan {
 
 impl HandshakeSpan {
     /// The request's head was read. Its W3C headers say where it belongs. The query is left out: it may hold tokens.
-    pub fn start<B>(request: &Request<B>, peer: SocketAddr) -> Self {
+    pub fn start<B>(request: &Request<B>, scheme: &Scheme, peer: SocketAddr) -> Self {
         let span = tracing::info_span!(
             target: TARGET,
             parent: None,
@@ -28,12 +29,14 @@ impl HandshakeSpan {
             otel.status_description = field::Empty,
             http.request.method = request.method().as_str(),
             http.response.status_code = field::Empty,
-            url.scheme = "http",
+            url.scheme = scheme.as_str(),
             url.path = request.uri().path(),
             server.address = field::Empty,
             server.port = field::Empty,
             client.address = field::Empty,
             client.port = i64::from(peer.port()),
+            network.peer.address = field::Empty,
+            network.peer.port = i64::from(peer.port()),
             network.protocol.version = field::Empty,
             user_agent.original = field::Empty,
             "error.type" = field::Empty,
@@ -46,6 +49,7 @@ impl HandshakeSpan {
         }
         ask(&span, |hook| hook.place(&span, Place::UnderClient(request.headers())));
         span.record("client.address", field::display(peer.ip()));
+        span.record("network.peer.address", field::display(peer.ip()));
         if let Some(version) = version(request.version()) {
             span.record("network.protocol.version", version);
         }
@@ -73,6 +77,8 @@ impl HandshakeSpan {
             network.transport = "tcp",
             client.address = field::Empty,
             client.port = i64::from(peer.port()),
+            network.peer.address = field::Empty,
+            network.peer.port = i64::from(peer.port()),
             "error.type" = field::Empty,
             belay.session.id = field::Empty,
             belay.route = field::Empty,
@@ -83,6 +89,7 @@ impl HandshakeSpan {
         }
         ask(&span, |hook| hook.place(&span, Place::UnderClient(&HeaderMap::new())));
         span.record("client.address", field::display(peer.ip()));
+        span.record("network.peer.address", field::display(peer.ip()));
         Self { span, method: "TCP".into() }
     }
 

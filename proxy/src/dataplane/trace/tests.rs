@@ -26,7 +26,7 @@ fn traceparent_is_written_as_w3c_has_it() {
 #[test]
 fn without_a_hook_nothing_is_traced_and_headers_stay_as_they_are() {
     let request = http::Request::get("/chat").body(()).unwrap();
-    let span = HandshakeSpan::start(&request, "127.0.0.1:5000".parse().unwrap());
+    let span = HandshakeSpan::start(&request, &http::uri::Scheme::HTTP, "127.0.0.1:5000".parse().unwrap());
     assert!(span.context().is_none());
     assert!(!span.context().may_sample_messages());
     let mut headers = HeaderMap::new();

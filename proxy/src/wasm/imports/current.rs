@@ -101,7 +101,7 @@ impl State {
     /// Changes the session's facts, if there is a session. A change that is not allowed fails the event.
     fn change(&mut self, change: impl FnOnce(&mut FactsInner, usize) -> Result<(), String>) -> wasmtime::Result<()> {
         self.host_call()?;
-        let Phase::Event(_) = self.phase else { return Ok(()) };
+        let Phase::Event(..) = self.phase else { return Ok(()) };
         if let Err(what) = change(self.facts.inner_mut(), self.position) {
             self.misused(what);
         }

@@ -1,7 +1,8 @@
 //! The log, the clock, chance, counters, files.
 
+use crate::gate::Admitted;
 use crate::wasm::abi::host::{Host, Level};
-use crate::wasm::services::log::{self, Admitted};
+use crate::wasm::services::log;
 use crate::wasm::state::State;
 
 impl Host for State {
@@ -18,7 +19,7 @@ impl Host for State {
             Level::Warn => log::Level::Warn,
             Level::Error => log::Level::Error,
         };
-        log::write(&self.context.name, self.session(), level, &text);
+        log::write(&self.context.name, self.about(), level, &text);
         Ok(())
     }
 

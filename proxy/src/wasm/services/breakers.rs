@@ -33,6 +33,8 @@ pub struct BreakerView {
     pub filter: Box<str>,
     /// The breaker's own, with its key in brackets if it is one of a key.
     pub name: Box<str>,
+    /// Without the key.
+    pub kind: Box<str>,
     /// As of now.
     pub state: BreakerState,
     /// Results in its window; none while it is not closed.
@@ -74,8 +76,10 @@ impl Breakers {
         };
         breakers
             .iter()
-            .flat_map(|breaker| keyed(breaker).into_iter().chain([Arc::clone(breaker)]))
-            .map(|breaker| breaker.view(filter, now))
+            .flat_map(|kind| {
+                let all = keyed(kind).into_iter().chain([Arc::clone(kind)]);
+                all.map(|breaker| breaker.view(filter, &kind.name, now)).collect::<Vec<_>>()
+            })
             .collect()
     }
 }
@@ -134,10 +138,11 @@ impl SharedBreaker {
         }
     }
 
-    fn view(&self, filter: &str, now: Instant) -> BreakerView {
+    fn view(&self, filter: &str, kind: &str, now: Instant) -> BreakerView {
         let mut breaker = lock(&self.breaker);
         let (results, failures) = breaker.results(now);
-        BreakerView { filter: filter.into(), name: self.name.clone(), state: breaker.state(now), results, failures }
+        let (name, state) = (self.name.clone(), breaker.state(now));
+        BreakerView { filter: filter.into(), name, kind: kind.into(), state, results, failures }
     }
 }
 

@@ -1,0 +1,94 @@
+//! Keeps a flood of one kind of line from pushing all others out of the log. A kind is a place in the code. What counts and
+//! thins its own lines passes untouched.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tracing::callsite::Identifier;
+use tracing::level_filters::LevelFilter;
+use tracing::subscriber::Interest;
+use tracing::{Event, Metadata, Subscriber};
+use tracing_subscriber::layer::{Context, Filter};
+
+use super::writer::Lines;
+use crate::gate::{Admitted, Gate};
+use crate::time::Instant;
+
+/// Lines of filters, which are thinned by filter and not by where Belay writes them.
+const THINNED_ALREADY: [&str; 2] = ["belay::filter", "belay::verdict"];
+
+/// What of the log did not come out.
+#[derive(Debug, Default)]
+pub struct LineCounts {
+    thinned: AtomicU64,
+    dropped: AtomicU64,
+}
+
+impl LineCounts {
+    /// Lines of a kind of which too many came.
+    pub fn thinned(&self) -> u64 {
+        self.thinned.load(Relaxed)
+    }
+
+    /// Lines that nobody read in time.
+    pub fn dropped(&self) -> u64 {
+        self.dropped.load(Relaxed)
+    }
+
+    pub(super) fn on_dropped(&self) {
+        self.dropped.fetch_add(1, Relaxed);
+    }
+}
+
+/// See the module. There are no more kinds than places in the program.
+pub(super) struct Thin {
+    kinds: Mutex<HashMap<Identifier, Gate>>,
+    lines: Lines,
+    counts: Arc<LineCounts>,
+}
+
+impl Thin {
+    pub(super) fn new(lines: Lines, counts: Arc<LineCounts>) -> Self {
+        Self { kinds: Mutex::default(), lines, counts }
+    }
+
+    fn admit(&self, kind: &'static Metadata<'static>, now: Instant) -> Admitted {
+        let mut kinds = self.kinds.lock().unwrap_or_else(PoisonError::into_inner);
+        kinds.entry(kind.callsite()).or_default().admit(now)
+    }
+}
+
+impl<S: Subscriber> Filter<S> for Thin {
+    fn enabled(&self, _: &Metadata<'_>, _: &Context<'_, S>) -> bool {
+        true
+    }
+
+    fn callsite_enabled(&self, _: &'static Metadata<'static>) -> Interest {
+        Interest::always()
+    }
+
+    /// Says nothing about levels, and does not undo what another filter says.
+    fn max_level_hint(&self) -> Option<LevelFilter> {
+        Some(LevelFilter::TRACE)
+    }
+
+    fn event_enabled(&self, event: &Event<'_>, _: &Context<'_, S>) -> bool {
+        let kind = event.metadata();
+        if THINNED_ALREADY.contains(&kind.target()) {
+            return true;
+        }
+        match self.admit(kind, Instant::now()) {
+            Admitted::Write { thinned: 0 } => true,
+            Admitted::Write { thinned } => {
+                let place = format!("{}:{}", kind.target(), kind.line().unwrap_or_default());
+                self.lines.note(&format!("{thinned} lines of this kind were left out"), Some(&place));
+                true
+            }
+            Admitted::Thin => {
+                self.counts.thinned.fetch_add(1, Relaxed);
+                false
+            }
+        }
+    }
+}
