@@ -167,7 +167,8 @@ pub(crate) fn called(interest: Interest, times: u32) -> Result<(), Box<dyn Error
         files: Vec::new(),
         on_failure: FailurePolicy::Deny,
         isolation: Isolation::Shared,
-        limits: FilterLimits::default(),
+        // A call takes fifty times as long where its instructions are counted.
+        limits: FilterLimits { deadline: Duration::from_secs(60), ..FilterLimits::default() },
         callouts: CalloutPolicy::default(),
     };
     // Compiled by whoever comes first: under a counter of instructions that takes long.

@@ -10,7 +10,10 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub(crate) fn ask(admin: SocketAddr, what: &str) -> Result<(u16, String)> {
     let mut stream = TcpStream::connect(admin)?;
     stream.set_read_timeout(Some(PATIENCE))?;
-    write!(stream, "{what} HTTP/1.1\r\nHost: {admin}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")?;
+    write!(
+        stream,
+        "{what} HTTP/1.1\r\nHost: {admin}\r\nBelay-Admin: yes\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+    )?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;
     let status = answer.get(9..12).and_then(|status| status.parse().ok());

@@ -153,7 +153,7 @@ impl Circumstances {
         };
         Self {
             date: said("date", &["-u", "+%F"]),
-            commit: said("git", &["describe", "--always", "--dirty"]),
+            commit: said("git", &["-C", env!("CARGO_MANIFEST_DIR"), "rev-parse", "--short=10", "HEAD"]),
             sessions: options.sessions,
             clients: options.clients,
             rounds: options.rounds,

@@ -1,4 +1,4 @@
-//! `docs/performance.md`, made of the figures; the words that do not depend on them stand in `page.md`.
+//! `docs/performance.md`, made of the figures; the words that do not depend on them stand in `page.txt`.
 
 use std::path::Path;
 
@@ -8,7 +8,7 @@ use crate::options::Scenario;
 use crate::table::figure;
 use crate::{plot, tables, targets};
 
-const WORDS: &str = include_str!("page.md");
+const WORDS: &str = include_str!("page.txt");
 const COUNTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/hot_paths/counts.md");
 const GIB: f64 = 1_073_741_824.0;
 const MILLION: f64 = 1e6;
