@@ -20,7 +20,7 @@ pub(super) struct Root {
 }
 
 impl Root {
-    /// Builds the program, writes its bill, and puts all of it into `into/root/ARCH`, anew.
+    /// Builds the program, writes its bill, and puts all of it into the folder `root/ARCH`, anew.
     pub(super) fn build(tools: &Tools, arch: Arch, into: &Path) -> Result<Self, String> {
         let program = build_program(tools, arch)?;
         let folder = into.join("root").join(arch.name);
