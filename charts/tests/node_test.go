@@ -40,6 +40,8 @@ func TestTheChartOnANode(t *testing.T) {
 		t.Skip("BELAY_KUBELET names no kubelet to run: cargo xtask test node")
 	}
 	belay := program(t)
+	// Last of all, when no container is left.
+	t.Cleanup(undoKubelet(t))
 	cluster := startCluster(t)
 	containerd := startContainerd(t)
 	containerd.importImage(t, pauseImage, map[string]string{"pause": buildPause(t)}, "/pause")
@@ -256,6 +258,21 @@ volumePluginDir: %s
 		if time.Now().After(deadline) {
 			t.Fatalf("the node is not ready: %v", err)
 		}
+	}
+}
+
+// A kubelet sets the kernel to its liking, and leaves control groups behind. This takes both back.
+func undoKubelet(t *testing.T) func() {
+	t.Helper()
+	settings := map[string]string{}
+	for _, name := range []string{"vm/overcommit_memory", "vm/panic_on_oom", "kernel/panic", "kernel/panic_on_oops"} {
+		settings[name] = read(t, "/proc/sys/"+name)
+	}
+	return func() {
+		for name, value := range settings {
+			_ = os.WriteFile("/proc/sys/"+name, []byte(value), 0o644)
+		}
+		_ = exec.Command("find", "/sys/fs/cgroup", "-depth", "-type", "d", "-path", "*/kubepods*", "-delete").Run()
 	}
 }
 

@@ -41,10 +41,14 @@ const STEPS: [Step; 11] = [
     Step { name: "licences", run: licences },
 ];
 
+/// Not run unless it is named: it takes the machine over for a while, as root.
+const ON_REQUEST: Step = Step { name: "node", run: chart::run_on_a_node };
+
 /// Runs the steps that were asked for, or all.
 pub(crate) fn run(mut parser: lexopt::Parser) -> Outcome {
-    let names: Vec<&str> = STEPS.iter().map(|step| step.name).collect();
-    let usage = format!("{USAGE}{}\n", names.join(", "));
+    let mut names: Vec<&str> = STEPS.iter().map(|step| step.name).collect();
+    let usage = format!("{USAGE}{}\nOnly when it is named: {}\n", names.join(", "), ON_REQUEST.name);
+    names.push(ON_REQUEST.name);
     let mut wanted = Vec::new();
     while let Some(argument) = parser.next().map_err(|error| error.to_string())? {
         match argument {
@@ -61,6 +65,9 @@ pub(crate) fn run(mut parser: lexopt::Parser) -> Outcome {
         if wanted.is_empty() || wanted.iter().any(|name| name == step.name) {
             report.step(step.name, step.run);
         }
+    }
+    if wanted.iter().any(|name| name == ON_REQUEST.name) {
+        report.step(ON_REQUEST.name, ON_REQUEST.run);
     }
     report.end()
 }

@@ -89,7 +89,7 @@ pub(crate) fn program(name: &str, package: &str) -> Result<(), String> {
 }
 
 /// Installs a package of Debian's if we may.
-fn debian(package: &str) -> Result<(), String> {
+pub(super) fn debian(package: &str) -> Result<(), String> {
     if !rustix::process::geteuid().is_root() || workspace::on_path("apt-get").is_none() {
         return Err(format!("there is no {package} on PATH (on Debian: apt-get install {package})"));
     }
