@@ -26,7 +26,7 @@ struct Step {
     run: fn() -> Verdict,
 }
 
-const STEPS: [Step; 11] = [
+const STEPS: [Step; 12] = [
     Step { name: "format", run: format },
     Step { name: "clippy", run: clippy },
     Step { name: "build", run: build },
