@@ -6,6 +6,7 @@
 mod errands;
 
 use std::future::Future;
+use std::ops::BitOrAssign;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context as TaskContext, Poll, ready};
@@ -59,8 +60,24 @@ enum Progress {
     None,
 }
 
-/// Rounds before other sessions get their turn. A round reads at most the worker's buffer from each side.
+/// How a step left one direction of a socket.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Flow {
+    /// Nothing was wanted of it.
+    Unasked,
+    /// Nothing moved. It wakes this task when something can.
+    Asleep,
+    /// Something moved, until no more could. It wakes this task when more can.
+    Drained,
+    /// Something moved, and more may at once.
+    Moving,
+}
+
+/// Rounds before other sessions get their turn.
 const ROUNDS_MAX: u32 = 8;
+/// Reads of a round from each side, each of at most the worker's buffer. After one that came back short the second asks no
+/// kernel: tokio knows that the socket is empty, and watches it from then on. So a message costs one round and not two.
+const READS_A_ROUND: u32 = 2;
 
 impl Driver {
     /// A task for a session whose two connections stand.
@@ -86,22 +103,32 @@ impl Driver {
         }
     }
 
-    /// One round over everything that may have happened.
+    /// One round over everything that may have happened. Unless there is more to do, something wakes this task when there is.
     fn round(&mut self, cx: &mut TaskContext<'_>, key: SessionKey) -> Progress {
         let now = Instant::now();
-        let steps = [
-            self.obey(now, key),
-            self.run_errands(cx, now, key),
-            self.dial(cx, now, key),
-            self.read_client(cx, now),
-            self.read_upstream(cx, now),
-            // After reading: who was heard in time is not to be taken for silent since we came late.
-            self.meet_deadlines(now),
-            self.write_client(cx, now),
-            self.write_upstream(cx, now),
-        ];
+        let mut asked = self.obey(now, key);
+        asked |= self.run_errands(cx, now, key);
+        asked |= self.dial(cx, now, key);
+        let from_client = self.read_client(cx, now);
+        let from_upstream = self.read_upstream(cx, now);
+        // After reading: who was heard in time is not to be taken for silent since we came late.
+        asked |= self.meet_deadlines(now);
+        let to_client = self.write_client(cx, now);
+        let to_upstream = self.write_upstream(cx, now);
         self.worker.with_context(now, |context| self.session.handle_flushed(context));
-        self.grant_upstream_wish(now, key, steps)
+        asked |= self.grant_upstream_wish(now, key);
+        let is_done = asked == Progress::None
+            && if self.session.only_passes_messages() {
+                self.session.next_deadline() > now
+                    && !from_client.goes_on(self.session.wants_client_bytes())
+                    && !from_upstream.goes_on(self.session.wants_upstream_bytes())
+                    && !to_client.goes_on(!self.session.client_output().is_empty())
+                    && !to_upstream.goes_on(!self.session.upstream_output().is_empty())
+            } else {
+                // Any step may have led to the next.
+                [from_client, from_upstream, to_client, to_upstream].iter().all(|flow| !flow.moved())
+            };
+        if is_done { Progress::None } else { Progress::Made }
     }
 
     fn obey(&mut self, now: Instant, key: SessionKey) -> Progress {
@@ -194,73 +221,87 @@ impl Driver {
         Progress::Made
     }
 
-    fn read_client(&mut self, cx: &mut TaskContext<'_>, now: Instant) -> Progress {
-        if !self.session.wants_client_bytes() {
-            return Progress::None;
-        }
+    fn read_client(&mut self, cx: &mut TaskContext<'_>, now: Instant) -> Flow {
         let Self { worker, session, client, .. } = self;
-        worker.with_scratch(|scratch| match poll_read(client, cx, scratch) {
-            Poll::Pending => Progress::None,
-            Poll::Ready(Ok(bytes)) => {
-                worker.with_context(now, |context| session.handle_client_bytes(context, bytes));
-                Progress::Made
+        let mut flow = Flow::Unasked;
+        for _ in 0..READS_A_ROUND {
+            if !session.wants_client_bytes() {
+                break;
             }
-            Poll::Ready(Err(_)) if session.client_is_done() => Progress::None,
-            Poll::Ready(Err(ending)) => {
-                worker.with_context(now, |context| session.handle_client_gone(context, ending));
-                Progress::Made
+            let read = worker.with_scratch(|scratch| {
+                poll_read(client, cx, scratch)
+                    .map_ok(|bytes| worker.with_context(now, |context| session.handle_client_bytes(context, bytes)))
+            });
+            match read {
+                Poll::Pending => return flow.paused(),
+                Poll::Ready(Ok(())) => flow = Flow::Moving,
+                Poll::Ready(Err(_)) if session.client_is_done() => break,
+                Poll::Ready(Err(ending)) => {
+                    worker.with_context(now, |context| session.handle_client_gone(context, ending));
+                    return Flow::Moving;
+                }
             }
-        })
-    }
-
-    fn read_upstream(&mut self, cx: &mut TaskContext<'_>, now: Instant) -> Progress {
-        let Self { worker, session, upstream: Upstream::Open(stream), .. } = self else { return Progress::None };
-        if !session.wants_upstream_bytes() {
-            return Progress::None;
         }
-        worker.with_scratch(|scratch| match poll_read(stream, cx, scratch) {
-            Poll::Pending => Progress::None,
-            Poll::Ready(Ok(bytes)) => {
-                worker.with_context(now, |context| session.handle_upstream_bytes(context, bytes));
-                Progress::Made
-            }
-            Poll::Ready(Err(ending)) => {
-                worker.with_context(now, |context| session.handle_upstream_gone(context, ending));
-                Progress::Made
-            }
-        })
+        flow
     }
 
-    fn write_client(&mut self, cx: &mut TaskContext<'_>, now: Instant) -> Progress {
-        let mut progress = Progress::None;
+    fn read_upstream(&mut self, cx: &mut TaskContext<'_>, now: Instant) -> Flow {
+        let mut flow = Flow::Unasked;
+        let Self { worker, session, upstream: Upstream::Open(stream), .. } = self else { return flow };
+        for _ in 0..READS_A_ROUND {
+            if !session.wants_upstream_bytes() {
+                break;
+            }
+            let read = worker.with_scratch(|scratch| {
+                poll_read(stream, cx, scratch)
+                    .map_ok(|bytes| worker.with_context(now, |context| session.handle_upstream_bytes(context, bytes)))
+            });
+            match read {
+                Poll::Pending => return flow.paused(),
+                Poll::Ready(Ok(())) => flow = Flow::Moving,
+                Poll::Ready(Err(ending)) => {
+                    worker.with_context(now, |context| session.handle_upstream_gone(context, ending));
+                    return Flow::Moving;
+                }
+            }
+        }
+        flow
+    }
+
+    fn write_client(&mut self, cx: &mut TaskContext<'_>, now: Instant) -> Flow {
+        let mut flow = Flow::Unasked;
         while !self.session.client_output().is_empty() {
             let Poll::Ready(written) = Pin::new(&mut self.client).poll_write(cx, self.session.client_output()) else {
+                flow = flow.paused();
                 break;
             };
             self.worker.with_context(now, |context| match written {
                 Ok(bytes) if bytes > 0 => self.session.handle_client_written(context, bytes),
                 _ => self.session.handle_client_gone(context, Ending::Broken),
             });
-            progress = Progress::Made;
+            flow = Flow::Moving;
         }
         flush(cx, &mut self.client);
         if self.session.client_stream_ends() && self.session.client_output().is_empty() {
             end_stream(cx, &mut self.client);
         }
-        progress
+        flow
     }
 
-    fn write_upstream(&mut self, cx: &mut TaskContext<'_>, now: Instant) -> Progress {
-        let mut progress = Progress::None;
+    fn write_upstream(&mut self, cx: &mut TaskContext<'_>, now: Instant) -> Flow {
+        let mut flow = Flow::Unasked;
         while let Upstream::Open(stream) = &mut self.upstream
             && !self.session.upstream_output().is_empty()
         {
-            let Poll::Ready(written) = Pin::new(stream).poll_write(cx, self.session.upstream_output()) else { break };
+            let Poll::Ready(written) = Pin::new(stream).poll_write(cx, self.session.upstream_output()) else {
+                flow = flow.paused();
+                break;
+            };
             self.worker.with_context(now, |context| match written {
                 Ok(bytes) if bytes > 0 => self.session.handle_upstream_written(context, bytes),
                 _ => self.session.handle_upstream_gone(context, Ending::Broken),
             });
-            progress = Progress::Made;
+            flow = Flow::Moving;
         }
         if let Upstream::Open(stream) = &mut self.upstream {
             flush(cx, stream);
@@ -268,10 +309,10 @@ impl Driver {
                 end_stream(cx, stream);
             }
         }
-        progress
+        flow
     }
 
-    fn grant_upstream_wish(&mut self, now: Instant, key: SessionKey, steps: [Progress; 8]) -> Progress {
+    fn grant_upstream_wish(&mut self, now: Instant, key: SessionKey) -> Progress {
         match (self.session.upstream_wish(), &self.upstream) {
             (UpstreamWish::Dial, _) => {
                 self.say_farewell();
@@ -287,7 +328,7 @@ impl Driver {
             }
             _ => {}
         }
-        if steps.contains(&Progress::Made) { Progress::Made } else { Progress::None }
+        Progress::None
     }
 
     /// Answers the close frame of a backend that the session lives on without. What does not fit its socket now is not
@@ -324,6 +365,30 @@ impl Driver {
             self.armed = deadline;
             self.worker.arm(key, deadline);
         }
+    }
+}
+
+impl BitOrAssign for Progress {
+    fn bitor_assign(&mut self, other: Self) {
+        if other == Self::Made {
+            *self = Self::Made;
+        }
+    }
+}
+
+impl Flow {
+    /// No more can move now.
+    fn paused(self) -> Self {
+        if self.moved() { Self::Drained } else { Self::Asleep }
+    }
+
+    fn moved(self) -> bool {
+        matches!(self, Self::Drained | Self::Moving)
+    }
+
+    /// Whether nothing else will wake this task for what is still wanted.
+    fn goes_on(self, is_wanted: bool) -> bool {
+        is_wanted && matches!(self, Self::Unasked | Self::Moving)
     }
 }
 

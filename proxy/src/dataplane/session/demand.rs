@@ -89,6 +89,11 @@ impl Session {
         matches!(&self.core.state, State::Holding(holding) if holding.redial == Redial::Waiting)
     }
 
+    /// Whether messages go to the other end as they come, none waits for an answer, and nothing else is under way.
+    pub fn only_passes_messages(&self) -> bool {
+        matches!(self.core.state, State::Bound(_)) && self.core.waiting.is_nothing()
+    }
+
     /// Whether it waits for an upstream.
     pub fn is_holding(&self) -> bool {
         matches!(self.core.state, State::Holding(_))

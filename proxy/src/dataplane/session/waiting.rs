@@ -56,6 +56,11 @@ impl Waiting {
         self.0.as_ref().is_some_and(|lanes| lanes.lane(direction).parked.is_some())
     }
 
+    /// Whether nothing waits, and nothing is left of what did.
+    pub(super) fn is_nothing(&self) -> bool {
+        self.0.is_none()
+    }
+
     /// Whether there is a question of that kind, asked or yet to be.
     pub(super) fn holds(&self, errand: Errand) -> bool {
         match errand {
