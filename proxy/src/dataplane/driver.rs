@@ -148,6 +148,9 @@ impl Driver {
     /// Hands over what was answered, and asks what is to be asked: that is looked at in the next round.
     fn run_errands(&mut self, cx: &mut TaskContext<'_>, now: Instant, key: SessionKey) -> Progress {
         let mut progress = Progress::None;
+        if self.errands.is_empty() && !self.session.has_errands() {
+            return progress;
+        }
         while let Some((errand, answer)) = self.errands.poll(cx) {
             self.worker.with_context(now, |context| self.session.handle_answer(context, errand, &answer));
             progress = Progress::Made;

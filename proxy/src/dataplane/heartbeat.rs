@@ -131,8 +131,13 @@ pub enum Finding {
 impl HeartbeatPolicy {
     /// What the answerers make of a message. The clock is asked only for an answer that tells the time.
     pub fn find(&self, direction: Direction, kind: MessageKind, payload: &[u8], clock: fn() -> UnixTime) -> Finding {
-        let findings = self.answer.iter().map(|answerer| answerer.find(direction, kind, payload, clock));
-        findings.into_iter().find(|finding| *finding != Finding::Other).unwrap_or(Finding::Other)
+        for answerer in &self.answer {
+            match answerer.find(direction, kind, payload, clock) {
+                Finding::Other => {}
+                finding => return finding,
+            }
+        }
+        Finding::Other
     }
 
     /// Whether the answer to a plain request with this query tells of the heartbeats of a session to come.

@@ -180,6 +180,7 @@ impl Worker {
     }
 
     /// Calls with what a session is given for an event.
+    #[inline]
     pub fn with_context<T>(&self, now: Instant, act: impl FnOnce(&mut Context<'_>) -> T) -> T {
         act(&mut Context {
             now,
@@ -194,6 +195,7 @@ impl Worker {
     }
 
     /// Calls with the buffer that all sessions read into. What is read must be dealt with before the call returns.
+    #[inline]
     pub fn with_scratch<T>(&self, read: impl FnOnce(&mut [u8]) -> T) -> T {
         read(&mut self.scratch.borrow_mut())
     }

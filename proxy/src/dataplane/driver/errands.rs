@@ -10,6 +10,10 @@ use crate::dataplane::session::Errand;
 pub(super) struct Errands(Option<Box<[Option<Asking>; Errand::ALL.len()]>>);
 
 impl Errands {
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_none()
+    }
+
     pub(super) fn start(&mut self, errand: Errand, asking: Asking) {
         self.0.get_or_insert_default()[place(errand)] = Some(asking);
     }

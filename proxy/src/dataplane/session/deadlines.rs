@@ -35,12 +35,13 @@ impl Core {
             let stall = self.route.route.slow_client.stall_timeout;
             self.timers.set_if_unset(Timer::ClientStalled, cx.now + stall);
         }
-        if self.is_full_of_unproved() {
+        let is_full = self.is_full_of_unproved();
+        if is_full {
             // The client is not read meanwhile, so the proof cannot wait for its time.
             self.ask_for_proof(cx);
         }
         if let State::Bound(_) = self.state
-            && (self.is_full_of_unproved() || !self.to_upstream.unwritten().is_empty())
+            && (is_full || !self.to_upstream.unwritten().is_empty())
         {
             let stall = self.route.route.backend.stall_timeout;
             self.timers.set_if_unset(Timer::UpstreamStalled, cx.now + stall);

@@ -19,10 +19,12 @@ impl Session {
 
     /// What the upstream is to be written next.
     pub fn upstream_output(&self) -> &[u8] {
-        match (&self.core.state, self.upstream_wish()) {
-            (State::Bound(bound), _) => bound.writable(self.core.to_upstream.unwritten()),
-            (State::Closing(_), UpstreamWish::Keep) => self.core.to_upstream.unwritten(),
-            _ => &[],
+        match &self.core.state {
+            State::Bound(bound) => bound.writable(self.core.to_upstream.unwritten()),
+            State::Closing(closing) if closing.upstream_wish() == UpstreamWish::Keep => {
+                self.core.to_upstream.unwritten()
+            }
+            State::Holding(_) | State::Closing(_) | State::Closed => &[],
         }
     }
 
@@ -89,9 +91,9 @@ impl Session {
         matches!(&self.core.state, State::Holding(holding) if holding.redial == Redial::Waiting)
     }
 
-    /// Whether messages go to the other end as they come, none waits for an answer, and nothing else is under way.
+    /// Whether messages go to the other end as they come, and none waits for an answer.
     pub fn only_passes_messages(&self) -> bool {
-        matches!(self.core.state, State::Bound(_)) && self.core.waiting.is_nothing()
+        matches!(self.core.state, State::Bound(_)) && !self.has_errands()
     }
 
     /// Whether it waits for an upstream.

@@ -24,7 +24,7 @@ impl Core {
             finding = edge.handle_message(cx.now, direction, kind, payload);
             self.timers.set(Timer::Heartbeat, edge.next_deadline());
         }
-        if direction == Direction::ToBackend && finding != Finding::Malformed {
+        if direction == Direction::ToBackend && !matches!(finding, Finding::Malformed) {
             self.client_heard = cx.now;
         }
         match finding {

@@ -56,11 +56,6 @@ impl Waiting {
         self.0.as_ref().is_some_and(|lanes| lanes.lane(direction).parked.is_some())
     }
 
-    /// Whether nothing waits, and nothing is left of what did.
-    pub(super) fn is_nothing(&self) -> bool {
-        self.0.is_none()
-    }
-
     /// Whether there is a question of that kind, asked or yet to be.
     pub(super) fn holds(&self, errand: Errand) -> bool {
         match errand {
@@ -168,6 +163,11 @@ impl Session {
             }
         }
         self.core.waiting.tidy();
+    }
+
+    /// Whether anything waits for an answer, or is left of what did: without it there is nothing to ask, nor to look at.
+    pub fn has_errands(&self) -> bool {
+        self.core.waiting.0.is_some()
     }
 
     /// Whether [`Session::handle_behind`] has something to look at.

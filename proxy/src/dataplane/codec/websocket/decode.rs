@@ -73,7 +73,13 @@ impl Decoder {
         input: &mut &'a mut [u8],
         limits: &MessageLimits,
     ) -> Result<Option<Event<'a>>, ProtocolError> {
-        let event = self.next_event(input, limits);
+        if input.is_empty() {
+            return Ok(None);
+        }
+        let event = match self.whole_message(input, limits) {
+            Ok(None) => self.next_event(input, limits),
+            event => event,
+        };
         if matches!(event, Err(_) | Ok(Some(Event::Close(_)))) {
             self.reading = Reading::Ended;
             self.message = None;
@@ -97,6 +103,31 @@ impl Decoder {
             Reading::Head(_) | Reading::Data(_) | Reading::Ended => 0,
         };
         control + self.message.as_ref().map_or(0, |message| size_of::<Assembly>() + message.capacity())
+    }
+
+    /// A message in one frame that is all there, as most are: taken without a note of how far reading has come, for half
+    /// the instructions. Nothing is taken if it is anything else.
+    fn whole_message<'a>(
+        &self,
+        input: &mut &'a mut [u8],
+        limits: &MessageLimits,
+    ) -> Result<Option<Event<'a>>, ProtocolError> {
+        let (Reading::Head(HeadBytes { length: 0, .. }), None) = (&self.reading, &self.message) else {
+            return Ok(None);
+        };
+        let Some((mut head, start)) = Head::parse(input, self.role)? else { return Ok(None) };
+        let kind = match (head.opcode, head.fin) {
+            (Opcode::Text, Fin::Last) => MessageKind::Text,
+            (Opcode::Binary, Fin::Last) => MessageKind::Binary,
+            _ => return Ok(None),
+        };
+        let bytes_max = limits.frame_bytes_max.min(limits.message_bytes_max).min(input.len() - start);
+        let Some(bytes) = usize::try_from(head.length).ok().filter(|bytes| *bytes <= bytes_max) else {
+            return Ok(None);
+        };
+        let payload = &mut take(input, start + bytes)[start..];
+        head.mask.apply(payload);
+        whole(kind, payload).map(Some)
     }
 
     fn next_event<'a>(
@@ -181,10 +212,7 @@ impl Decoder {
     fn on_data<'a>(&mut self, frame: DataFrame, chunk: &'a mut [u8]) -> Result<Option<Event<'a>>, ProtocolError> {
         let ends = frame.rest == 0 && frame.fin == Fin::Last;
         if ends && self.message.is_none() {
-            if frame.kind == MessageKind::Text && simdutf8::basic::from_utf8(chunk).is_err() {
-                return Err(ProtocolError::TextNotUtf8);
-            }
-            return Ok(Some(Event::Message { kind: frame.kind, payload: Payload::Borrowed(chunk) }));
+            return whole(frame.kind, chunk).map(Some);
         }
         let message = self.message.get_or_insert_with(|| Box::new(Assembly::new(frame.kind)));
         message.push(chunk, (frame.fin == Fin::Last).then_some(frame.rest))?;
@@ -194,6 +222,14 @@ impl Decoder {
         let Some(message) = self.message.take() else { return Ok(None) };
         Ok(Some(Event::Message { kind: frame.kind, payload: Payload::Owned(message.finish()?) }))
     }
+}
+
+/// A message that came in one piece, unmasked.
+fn whole(kind: MessageKind, payload: &mut [u8]) -> Result<Event<'_>, ProtocolError> {
+    if kind == MessageKind::Text && simdutf8::basic::from_utf8(payload).is_err() {
+        return Err(ProtocolError::TextNotUtf8);
+    }
+    Ok(Event::Message { kind, payload: Payload::Borrowed(payload) })
 }
 
 impl Reading {
