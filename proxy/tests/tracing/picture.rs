@@ -19,20 +19,20 @@ struct Row<'a> {
 }
 
 /// The order and depth of the picture's rows: what stays the same each time the trace is made.
-pub fn outline(spans: &[Received]) -> String {
+pub(crate) fn outline(spans: &[Received]) -> String {
     rows(spans).iter().map(|row| format!("{}{}\n", "  ".repeat(row.depth), row.span.text("name"))).collect()
 }
 
 /// What an earlier picture shows, as [`outline`] tells it.
-pub fn outline_of(picture: &str) -> String {
+pub(crate) fn outline_of(picture: &str) -> String {
     let rows = picture.lines().filter_map(|line| line.split_once("<!-- ")?.1.split_once(" -->"));
     rows.map(|(row, _)| format!("{row}\n")).collect()
 }
 
 /// The SVG, for light and dark.
-pub fn draw(spans: &[Received]) -> String {
+pub(crate) fn draw(spans: &[Received]) -> String {
     let rows = rows(spans);
-    let number = |span: &Received, field: &str| span.field(field).as_u64().unwrap() as f64;
+    let number = |span: &Received, field: &str| span.field(field).as_u64().unwrap_or_default() as f64;
     let begin = spans.iter().map(|span| number(span, "start_ns")).fold(f64::MAX, f64::min);
     let end = spans.iter().map(|span| number(span, "end_ns")).fold(0.0, f64::max);
     let scale = (WIDTH - LEFT - RIGHT) / (end - begin);
