@@ -175,5 +175,39 @@ async fn more_instances_than_the_machine_can_have_keep_us_from_starting() {
     std::fs::write(&file, text).unwrap();
     let output = Command::new(env!("CARGO_BIN_EXE_belay")).arg("check").arg(&file).output().unwrap();
     let told = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.code() == Some(1) && told.contains("lower limits.instances"), "{told}");
+    let all =
+        ["filter bad: isolation: session", "memory maps", "lower its limits.instances to ", "raise vm.max_map_count"];
+    assert!(output.status.code() == Some(1) && all.iter().all(|part| told.contains(part)), "{told}");
+}
+
+#[tokio::test]
+async fn more_instances_than_the_machine_can_have_are_refused_at_a_reload_and_the_old_go_on() {
+    let echo = Echo::start().await;
+    let component = write(&Guest::counting('a').component());
+    let filter =
+        |limits: &str| yaml(&echo, &format!("wasm: {}, isolation: session, limits: {limits}", component.display()));
+    let belay = Belay::start(&filter("{ instances: 2 }")).await;
+    let mut client = client::connect(belay.address, "/filtered").await;
+    client.send("x".into()).await.unwrap();
+    assert_eq!(client::next_text(&mut client).await, "a00000001");
+    belay.write(&filter("{ instances: 4000000000 }"));
+    let (status, answer) = belay.post("/config/reload").await;
+    let told = answer["errors"][0]["message"].as_str().unwrap();
+    assert!(status == 409 && told.contains("lower its limits.instances to "), "{answer}");
+    client.send("x".into()).await.unwrap();
+    assert_eq!(client::next_text(&mut client).await, "a00000002");
+}
+
+#[tokio::test]
+async fn sessions_share_an_instance_or_have_their_own_as_the_yaml_says() {
+    let (echo, component) = (Echo::start().await, write(&Guest::counting_together('n').component()));
+    for (isolation, second) in [("shared", "n00000002"), ("session", "n00000001")] {
+        let filter = format!("wasm: {}, isolation: {isolation}", component.display());
+        let belay = Belay::start(&format!("workers: 1\n{}", yaml(&echo, &filter))).await;
+        for expected in ["n00000001", second] {
+            let mut client = client::connect(belay.address, "/filtered").await;
+            client.send("x".into()).await.unwrap();
+            assert_eq!(client::next_text(&mut client).await, expected, "{isolation}");
+        }
+    }
 }

@@ -10,6 +10,8 @@ mod guest;
 
 #[path = "hostile_filters/bystanders.rs"]
 mod bystanders;
+#[path = "hostile_filters/callouts.rs"]
+mod callouts;
 #[path = "hostile_filters/cases.rs"]
 mod cases;
 #[path = "hostile_filters/reloads.rs"]

@@ -9,13 +9,16 @@ mod fake;
 #[path = "support/guest.rs"]
 mod guest;
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use belay::oci::{Puller, Reference, Settings};
+use belay::tls::Identity;
 use common::backend::Echo;
 use common::belay::Belay;
+use common::pki::{Authority, Leaf};
 use common::{client, ports, soon, tools};
 use fake::{Artifact, Registry, ok, status};
 use futures_util::SinkExt;
@@ -222,6 +225,8 @@ struct Pushed {
     registry: Child,
     host: String,
     oras: PathBuf,
+    /// How the registry is spoken to.
+    access: Vec<String>,
 }
 
 impl Pushed {
@@ -229,27 +234,60 @@ impl Pushed {
         let (program, oras) = (tools::go(test, "registry")?, tools::go(test, "oras")?);
         let address = ports::free();
         let mut command = Command::new(program);
-        command.args(["-port", &address.port().to_string()]).stdout(Stdio::null()).stderr(Stdio::null());
-        let registry = command.spawn().unwrap();
+        command.args(["-port", &address.port().to_string()]);
+        Some(Self::behind(command, address, address.to_string(), oras, vec!["--plain-http".to_owned()]).await)
+    }
+
+    /// The reference implementation, as Debian has it: over TLS, for who knows the password.
+    async fn start_with_tls(test: &str, folder: &Path, roots: &Path, identity: &Identity) -> Option<Self> {
+        let (program, oras) = (tools::program(test, "docker-registry")?, tools::go(test, "oras")?);
+        let address = ports::free();
+        std::fs::write(folder.join("htpasswd"), PASSWORD_OF_ME).unwrap();
+        let config = json!({
+            "version": "0.1",
+            "storage": { "filesystem": { "rootdirectory": folder.join("registry") } },
+            "http": { "addr": address.to_string(), "tls": { "certificate": identity.certificate, "key": identity.key } },
+            "auth": { "htpasswd": { "realm": "tests", "path": folder.join("htpasswd") } },
+        });
+        std::fs::write(folder.join("registry.yml"), config.to_string()).unwrap();
+        let mut command = Command::new(program);
+        command.arg("serve").arg(folder.join("registry.yml"));
+        let roots = roots.display().to_string();
+        let access = ["--ca-file", &roots, "--username", "me", "--password", "secret"].map(str::to_owned);
+        // To loopback we would speak without TLS; this is another name for it, on Linux.
+        let host = format!("0.0.0.0:{}", address.port());
+        Some(Self::behind(command, address, host, oras, access.into()).await)
+    }
+
+    async fn behind(
+        mut command: Command,
+        address: SocketAddr,
+        host: String,
+        oras: PathBuf,
+        access: Vec<String>,
+    ) -> Self {
+        let registry = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         soon("the registry", async {
             while tokio::net::TcpStream::connect(address).await.is_err() {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         })
         .await;
-        Some(Self { registry, host: address.to_string(), oras })
+        Self { registry, host, oras, access }
     }
 
     /// What the YAML says.
     fn push(&self, folder: &Path, name: &str, arguments: &[&str]) -> String {
         let target = format!("{}/acme/{name}:v1", self.host);
-        let run = |arguments: &[&str]| {
-            let output = Command::new(&self.oras).args(arguments).current_dir(folder).output().unwrap();
+        let run = |command: &str, arguments: &[&str]| {
+            let mut oras = Command::new(&self.oras);
+            oras.arg(command).args(&self.access).arg(&target).args(arguments).current_dir(folder);
+            let output = oras.output().unwrap();
             assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
             String::from_utf8(output.stdout).unwrap().trim().to_owned()
         };
-        run(&[&["push", "--plain-http", &target], arguments].concat());
-        let digest = run(&["resolve", "--plain-http", &target]);
+        run("push", arguments);
+        let digest = run("resolve", &[]);
         format!("oci://{}/acme/{name}@{digest}", self.host)
     }
 }
@@ -301,4 +339,48 @@ async fn a_filter_comes_from_a_real_registry_and_then_from_the_cache() {
     let (status, answer) = belay.post("/config/reload").await;
     let message = answer["errors"][0]["message"].as_str().unwrap();
     assert!(status == 409 && message.contains("filter mark: cannot pull oci://"), "{answer}");
+}
+
+/// `me`, whose password is `secret`, by bcrypt.
+const PASSWORD_OF_ME: &str = "me:$2b$04$zWiJma3ImBN.wY5JYjx4veBINpB0pcl9a/RD2Vbu9cc0AGSsk6daa\n";
+
+#[tokio::test]
+async fn a_filter_comes_over_tls_from_who_is_trusted_for_who_has_the_password() {
+    const TEST: &str = "a_filter_comes_over_tls_from_who_is_trusted_for_who_has_the_password";
+    let (echo, folder) = (Echo::start().await, common::scratch("oci"));
+    let authority = Authority::new(&folder, "authority");
+    let identity = authority.sign("registry", Leaf { address: Some([0, 0, 0, 0].into()), ..Leaf::default() });
+    let Some(pushed) = Pushed::start_with_tls(TEST, &folder, &authority.roots, &identity).await else { return };
+    std::fs::write(folder.join("mark.wasm"), Guest::counting('t').component()).unwrap();
+    let reference = pushed.push(&folder, "mark", &["mark.wasm:application/wasm"]);
+    let auth = json!({ "auths": { (&*pushed.host): { "username": "me", "password": "secret" } } });
+    std::fs::write(folder.join("config.json"), auth.to_string()).unwrap();
+    let yaml = |registries: &str| {
+        format!(
+            "listeners: [{{ address: \"{{listen}}\" }}]\nadmin: {{ address: \"{{admin}}\" }}\nregistries: {{ {registries} }}\n\
+             filters: {{ mark: {{ wasm: \"{reference}\" }} }}\n\
+             routes: [{{ backend: \"ws://{}\", filters: [mark] }}]\n",
+            echo.address
+        )
+    };
+    let (roots, credentials) = (authority.roots.display(), folder.join("config.json").display().to_string());
+    let belay = Belay::start(&yaml(&format!("roots: \"{roots}\", credentials: \"{credentials}\""))).await;
+    let mut client = client::connect(belay.address, "/").await;
+    client.send("x".into()).await.unwrap();
+    assert_eq!(client::next_text(&mut client).await, "t00000001");
+    let refused = |registries: String, cause: &'static str| {
+        let file = folder.join("refused.yaml");
+        let text = yaml(&registries).replace("{listen}", "127.0.0.1:0").replace("{admin}", "127.0.0.1:0");
+        std::fs::write(&file, text).unwrap();
+        let output = Command::new(env!("CARGO_BIN_EXE_belay")).arg("check").arg(&file).output().unwrap();
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.code() == Some(1) && told.contains(cause), "{cause} in {told}");
+    };
+    let stranger = Authority::new(&folder, "stranger");
+    refused(
+        format!("roots: \"{}\", credentials: \"{credentials}\"", stranger.roots.display()),
+        "signed by no authority that is trusted here",
+    );
+    std::fs::write(folder.join("nobody.json"), "{}").unwrap();
+    refused(format!("roots: \"{roots}\", credentials: \"{}\"", folder.join("nobody.json").display()), "401");
 }

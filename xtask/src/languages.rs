@@ -84,17 +84,18 @@ pub(crate) fn judge(belay: &Path, language: &Language) -> Came {
     if let Err(why) = (language.install)() {
         return Came::NotHere(why);
     }
-    play(belay, language, &format!("examples/filters/{}", language.folder), "word-guard")
+    let project = format!("examples/filters/{}", language.folder);
+    play(belay, language, "word-guard", &project, &["sdk/conformance/word-guard.yaml"])
 }
 
-/// Builds the filter of the SDK's own that uses all of it, and runs its script.
+/// Builds the filter of the SDK's own that uses all of it, and runs its scripts.
 pub(crate) fn tour(belay: &Path, language: &Language) -> Came {
-    play(belay, language, &format!("sdk/{}/tests/tour", language.folder), "tour")
+    play(belay, language, "tour", &format!("sdk/{}/tests/tour", language.folder), language.tour)
 }
 
-/// Builds a project, and runs a conformance script against it.
-fn play(belay: &Path, language: &Language, project: &str, script: &str) -> Came {
-    let component = workspace::target().join("languages").join(format!("{}-{script}.wasm", language.folder));
+/// Builds a project, and runs scripts against it.
+fn play(belay: &Path, language: &Language, name: &str, project: &str, scripts: &[&str]) -> Came {
+    let component = workspace::target().join("languages").join(format!("{}-{name}.wasm", language.folder));
     if let Err(error) = component.parent().map_or(Ok(()), std::fs::create_dir_all) {
         return Came::Differs(error.to_string());
     }
@@ -113,7 +114,7 @@ fn play(belay: &Path, language: &Language, project: &str, script: &str) -> Came 
         Err(error) => return Came::Differs(format!("{}: {error}", belay.display())),
     }
     let mut test = command(belay, "test");
-    test.arg(&component).arg(workspace::root().join("sdk/conformance").join(script).with_extension("yaml"));
+    test.arg(&component).args(scripts.iter().map(|script| workspace::root().join(script)));
     match test.status() {
         Ok(status) if status.success() => {
             let toolchain = language.versions.iter().filter_map(|version| said(version)).collect::<Vec<_>>().join(", ");

@@ -39,13 +39,15 @@ pub enum TooMuch {
     /// Their maps.
     #[error(
         "filter {filter}: isolation: session with {instances} instances in all needs about {maps} memory maps, and a process \
-         may have {maps_max} here: lower limits.instances, or raise vm.max_map_count (sysctl)"
+         may have {maps_max} here: lower its limits.instances to {fits}, or raise vm.max_map_count (sysctl)"
     )]
     Maps {
         /// The filter with which it becomes too much.
         filter: Box<str>,
         /// Of it and those before it.
         instances: usize,
+        /// Of it alone, beside those before it.
+        fits: usize,
         /// What these need.
         maps: usize,
         /// What there is.
@@ -54,13 +56,15 @@ pub enum TooMuch {
     /// Their memory, even if no instance ever grows.
     #[error(
         "filter {filter}: isolation: session with {instances} instances in all needs at least {needed_mib} MiB of memory, and \
-         there are {memory_mib} MiB: lower limits.instances"
+         there are {memory_mib} MiB: lower its limits.instances to {fits}"
     )]
     Memory {
         /// The filter with which it becomes too much.
         filter: Box<str>,
         /// Of it and those before it.
         instances: usize,
+        /// Of it alone, beside those before it.
+        fits: u64,
         /// What these need.
         needed_mib: u64,
         /// What there is.
@@ -68,16 +72,16 @@ pub enum TooMuch {
     },
     /// Their addresses.
     #[error(
-        "filter {filter}: isolation: session with {instances} instances in all needs more addresses than a process has: lower \
-         limits.instances to {instances_max}"
+        "filter {filter}: isolation: session with {instances} instances in all needs more addresses than a process has: lower its \
+         limits.instances to {fits}"
     )]
     Addresses {
         /// The filter with which it becomes too much.
         filter: Box<str>,
         /// Of it and those before it.
         instances: usize,
-        /// What there is room for.
-        instances_max: u64,
+        /// Of it alone, beside those before it.
+        fits: usize,
     },
 }
 
@@ -85,8 +89,8 @@ impl Machine {
     /// This one. What it does not tell is taken to be Linux's default, or without bound.
     pub fn here() -> Self {
         let maps_max = number("/proc/sys/vm/max_map_count").unwrap_or(65_530);
-        let group = number("/sys/fs/cgroup/memory.max").unwrap_or(u64::MAX);
-        Self { maps_max: usize::try_from(maps_max).unwrap_or(usize::MAX), memory_bytes: group.min(total_memory()) }
+        let memory_bytes = group_memory().min(total_memory());
+        Self { maps_max: usize::try_from(maps_max).unwrap_or(usize::MAX), memory_bytes }
     }
 
     /// Whether it can have all of these at a time.
@@ -95,25 +99,39 @@ impl Machine {
     /// What is too much, and what to do.
     pub fn can_have(&self, filters: &[Isolated<'_>]) -> Result<(), TooMuch> {
         let (mut instances, mut bytes) = (0_usize, 0_u64);
-        for filter in filters {
-            instances = instances.saturating_add(filter.instances_max);
-            bytes = bytes.saturating_add(filter.memory_bytes.saturating_mul(filter.instances_max as u64));
-            let name = || filter.filter.into();
+        let maps_max = self.maps_max.saturating_sub(MAPS_OF_OURS);
+        let addresses_max = usize::try_from(ADDRESSABLE_BYTES / RESERVED_BYTES).unwrap_or(usize::MAX);
+        for &Isolated { filter, instances_max, memory_bytes } in filters {
+            let (others, others_bytes) = (instances, bytes);
+            instances = instances.saturating_add(instances_max);
+            bytes = bytes.saturating_add(memory_bytes.saturating_mul(instances_max as u64));
             let maps = instances.saturating_mul(MAPS_AN_INSTANCE);
-            if maps > self.maps_max.saturating_sub(MAPS_OF_OURS) {
-                return Err(TooMuch::Maps { filter: name(), instances, maps, maps_max: self.maps_max });
+            if maps > maps_max {
+                let (fits, maps_max) = ((maps_max / MAPS_AN_INSTANCE).saturating_sub(others), self.maps_max);
+                return Err(TooMuch::Maps { filter: filter.into(), instances, fits, maps, maps_max });
             }
             if bytes > self.memory_bytes {
+                let fits = self.memory_bytes.saturating_sub(others_bytes) / memory_bytes.max(1);
                 let (needed_mib, memory_mib) = (bytes >> 20, self.memory_bytes >> 20);
-                return Err(TooMuch::Memory { filter: name(), instances, needed_mib, memory_mib });
+                return Err(TooMuch::Memory { filter: filter.into(), instances, fits, needed_mib, memory_mib });
             }
-            let instances_max = ADDRESSABLE_BYTES / RESERVED_BYTES;
-            if instances as u64 > instances_max {
-                return Err(TooMuch::Addresses { filter: name(), instances, instances_max });
+            if instances > addresses_max {
+                let fits = addresses_max.saturating_sub(others);
+                return Err(TooMuch::Addresses { filter: filter.into(), instances, fits });
             }
         }
         Ok(())
     }
+}
+
+/// The least that any of our control groups may have (cgroups(7), version 2; version 1 where that is what there is).
+fn group_memory() -> u64 {
+    let ours = std::fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+    let group = ours.lines().find_map(|line| line.strip_prefix("0::/")).unwrap_or_default();
+    // Within a container ours is the root of what can be seen; elsewhere its parents bound it, too.
+    let groups = Path::new(group).ancestors().map(|group| Path::new("/sys/fs/cgroup").join(group).join("memory.max"));
+    let least = groups.filter_map(number).min();
+    least.or_else(|| number("/sys/fs/cgroup/memory/memory.limit_in_bytes")).unwrap_or(u64::MAX)
 }
 
 fn number(path: impl AsRef<Path>) -> Option<u64> {
@@ -148,10 +166,19 @@ mod tests {
         let told = |filters: &[Isolated<'_>]| SMALL.can_have(filters).unwrap_err().to_string();
         assert!(told(&[asks(20_000, 1)]).contains("needs about 100000 memory maps, and a process may have 65530"));
         assert!(told(&[asks(1_000, 2 << 20)]).contains("at least 2000 MiB of memory, and there are 1024 MiB"));
-        assert!(told(&[asks(10_000, 1), asks(10_000, 1)]).contains("20000 instances in all"));
+        let told_of_two = told(&[asks(10_000, 1), asks(10_000, 1)]);
+        assert!(
+            told_of_two.contains("20000 instances in all") && told_of_two.contains("to 2286, or raise"),
+            "{told_of_two}"
+        );
+        assert!(told(&[asks(500, 1 << 20), asks(600, 1 << 20)]).contains("lower its limits.instances to 524"));
         let large = Machine { maps_max: usize::MAX, memory_bytes: u64::MAX };
         assert!(
-            large.can_have(&[asks(1_000_000, 1)]).unwrap_err().to_string().contains("lower limits.instances to 30720")
+            large
+                .can_have(&[asks(1_000_000, 1)])
+                .unwrap_err()
+                .to_string()
+                .contains("lower its limits.instances to 30720")
         );
     }
 

@@ -50,3 +50,22 @@ fn encode(module: &[u8]) -> Result<Vec<u8>, String> {
         });
     encoder.and_then(|mut encoder| encoder.encode()).map_err(|error| format!("{error:#}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_module_lacks_is_named() {
+        let module = wat::parse_str("(module (memory (export \"memory\") 1))").unwrap();
+        let error = componentize(&module).unwrap_err();
+        assert!(error.contains("belay:filter/filter@0.1.0#configure"), "{error}");
+    }
+
+    #[test]
+    fn what_a_module_asks_for_and_nobody_has_is_named() {
+        let module = wat::parse_str("(module (import \"env\" \"puts\" (func)))").unwrap();
+        let error = componentize(&module).unwrap_err();
+        assert!(error.contains("env"), "{error}");
+    }
+}

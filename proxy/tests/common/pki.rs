@@ -1,5 +1,6 @@
 //! Authorities and certificates for tests: good ones, and ones with a fault. Nothing of it is worth a secret.
 
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -19,6 +20,8 @@ pub struct Authority {
 pub struct Leaf<'a> {
     /// DNS names.
     pub dns: &'a [&'a str],
+    /// Besides 127.0.0.1.
+    pub address: Option<IpAddr>,
     /// A SPIFFE ID, say.
     pub uri: Option<&'a str>,
     /// In its subject.
@@ -43,7 +46,8 @@ impl Authority {
     pub fn sign(&self, name: &str, leaf: Leaf<'_>) -> Identity {
         let names: Vec<_> = leaf.dns.iter().map(|name| (*name).to_owned()).collect();
         let mut params = CertificateParams::new(names).unwrap();
-        params.subject_alt_names.push(SanType::IpAddress([127, 0, 0, 1].into()));
+        let addresses = [Some([127, 0, 0, 1].into()), leaf.address];
+        params.subject_alt_names.extend(addresses.into_iter().flatten().map(SanType::IpAddress));
         params.subject_alt_names.extend(leaf.uri.map(|uri| SanType::URI(uri.try_into().unwrap())));
         if let Some(common_name) = leaf.common_name {
             params.distinguished_name.push(DnType::CommonName, common_name);

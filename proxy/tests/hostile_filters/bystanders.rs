@@ -7,7 +7,7 @@ use futures_util::SinkExt;
 use futures_util::future::{Either, join, select};
 
 use crate::common::client::{self, Client};
-use crate::guest::{FIRST, Guest};
+use crate::guest::Guest;
 
 /// A worker that takes longer to answer has stood still: what a filter may take at once is 10 ms, and this machine may be busy.
 const SLOWEST: Duration = Duration::from_secs(5);
@@ -19,13 +19,7 @@ const PAUSE: Duration = Duration::from_millis(3);
 /// A filter that puts in each message's place how many its instance has seen: it tells workers apart, and an instance that
 /// was lost would begin anew.
 pub(crate) fn honest() -> Guest {
-    Guest {
-        items: "(data (i32.const 2000) \"n\") (func $count_at (param $session i32) (result i32) (i32.const 40000))",
-        on_handshake: FIRST,
-        on_reopen: "",
-        state: None,
-        ..Guest::counting('n')
-    }
+    Guest::counting_together('n')
 }
 
 /// See the module.

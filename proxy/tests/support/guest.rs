@@ -88,6 +88,14 @@ const COUNT: &str = "
     (i32.store (i32.const 4) (i32.const 2000)) (i32.store (i32.const 8) (i32.const 9))
     (i32.const 0)";
 
+/// The verdict of a callout to the URL that the message is, by the method at 2000.
+pub(crate) const ASK: &str = "
+    (memory.fill (i32.const 0) (i32.const 0) (i32.const 64))
+    (i32.store8 (i32.const 0) (i32.const 7))
+    (i32.store (i32.const 4) (i32.const 2000)) (i32.store (i32.const 8) (i32.const 3))
+    (i32.store (i32.const 12) (local.get $at)) (i32.store (i32.const 16) (local.get $len))
+    (i32.const 0)";
+
 impl Default for Guest {
     fn default() -> Self {
         Self {
@@ -147,6 +155,26 @@ impl Guest {
             }),
             ..Self::default()
         }
+    }
+
+    /// As [`Self::counting`], but of all that its instance hears together, and with nothing to carry over: it tells instances
+    /// apart.
+    pub(crate) fn counting_together(name: char) -> Self {
+        Self {
+            items: format!(
+                "(data (i32.const 2000) \"{name}\") (func $count_at (param $session i32) (result i32) (i32.const 40000))"
+            )
+            .leak(),
+            on_handshake: FIRST,
+            on_reopen: "",
+            state: None,
+            ..Self::counting(name)
+        }
+    }
+
+    /// A filter that asks the URL that a message is, and lets it pass whatever the answer.
+    pub(crate) fn asking() -> Self {
+        Self { items: "(data (i32.const 2000) \"GET\")", ..Self::answering(ASK) }
     }
 
     /// The component's bytes.

@@ -137,7 +137,7 @@ static inline belay_interest belay_whole(void) { belay_interest i = {BELAY_FILTE
 // Admissions.
 
 belay_admission belay_accept(void);
-// `status` is 400 to 599; `headers` may be NULL if there are none.
+// `status` is 300 to 599; `headers` may be NULL if there are none.
 belay_admission belay_refuse(uint16_t status, const belay_header *headers, size_t count, const char *body);
 // Asks an HTTP service first; its origin must be in the YAML's `callouts.allow`.
 belay_admission belay_ask_first(const belay_request *request);

@@ -87,7 +87,7 @@ type Accept struct{}
 
 // Refuse does not let the client in.
 type Refuse struct {
-	// Status is 400 to 599.
+	// Status is 300 to 599.
 	Status uint16
 	// Headers come besides those that the server sets itself.
 	Headers []Header

@@ -155,7 +155,7 @@ export interface Reaction {
 export const Admission: {
   /** Let in, as far as this filter goes. The same as returning nothing. */
   readonly accept: Admission;
-  /** Not let in, with this HTTP status, 400 to 599. */
+  /** Not let in, with this HTTP status, 300 to 599. */
   refuse(status: number, answer?: { body?: string; headers?: Headers }): Admission;
   /** Ask this first: `onHandshakeAnswer` decides. The client waits. */
   callOut(request: Request): Admission;

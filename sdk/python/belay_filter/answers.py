@@ -65,7 +65,7 @@ class Close:
 
 @dataclass(frozen=True)
 class Refuse:
-    """A client is not let in, with this HTTP status, 400 to 599."""
+    """A client is not let in, with this HTTP status, 300 to 599."""
 
     status: int
     body: str = ""

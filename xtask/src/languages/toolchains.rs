@@ -15,6 +15,8 @@ pub(crate) struct Language {
     pub(crate) install: fn() -> Result<(), String>,
     /// Programs that say their version, each with its arguments.
     pub(crate) versions: &'static [&'static [&'static str]],
+    /// Scripts for `sdk/<folder>/tests/tour`, if there is one.
+    pub(crate) tour: &'static [&'static str],
     /// Tests of its SDK and its sample on the machine itself, in the SDK's fake host. Those that need no compiler are
     /// `proxy/tests/sdk_unit_tests.rs`.
     pub(crate) suites: &'static [Suite],
@@ -34,6 +36,7 @@ pub(crate) const LANGUAGES: &[Language] = &[
         name: "Rust",
         install: rust,
         versions: &[&["rustc", "--version"]],
+        tour: &[],
         // Those of the SDK are the workspace's.
         suites: &[Suite { folder: "examples/filters/rust", ways: &[&["cargo", "test", "--quiet", "--locked"]] }],
     },
@@ -42,6 +45,7 @@ pub(crate) const LANGUAGES: &[Language] = &[
         name: "Go",
         install: nothing,
         versions: &[&["go", "version"]],
+        tour: TOUR,
         suites: &[Suite { folder: "sdk/go", ways: GO }, Suite { folder: "examples/filters/go", ways: GO }],
     },
     Language {
@@ -49,6 +53,7 @@ pub(crate) const LANGUAGES: &[Language] = &[
         name: "C",
         install: nothing,
         versions: C,
+        tour: TOUR,
         suites: &[Suite { folder: "examples/filters/c", ways: MAKE }],
     },
     Language {
@@ -56,6 +61,7 @@ pub(crate) const LANGUAGES: &[Language] = &[
         name: "C++",
         install: nothing,
         versions: C,
+        tour: TOUR,
         suites: &[Suite { folder: "examples/filters/cpp", ways: MAKE }],
     },
     Language {
@@ -63,6 +69,7 @@ pub(crate) const LANGUAGES: &[Language] = &[
         name: "Zig",
         install: nothing,
         versions: &[ZIG],
+        tour: TOUR,
         suites: &[
             Suite { folder: "sdk/zig/tests/sdk", ways: ZIG_TEST },
             Suite { folder: "examples/filters/zig", ways: ZIG_TEST },
@@ -73,6 +80,7 @@ pub(crate) const LANGUAGES: &[Language] = &[
         name: "TypeScript",
         install: || node("javascript"),
         versions: &[&["node", "--version"]],
+        tour: TOUR,
         suites: &[Suite { folder: "examples/filters/javascript", ways: NPM }],
     },
     Language {
@@ -80,11 +88,21 @@ pub(crate) const LANGUAGES: &[Language] = &[
         name: "AssemblyScript",
         install: || node("assemblyscript"),
         versions: &[&["node", "--version"]],
+        tour: TOUR,
         suites: &[Suite { folder: "examples/filters/assemblyscript", ways: NPM }],
     },
-    Language { folder: "python", name: "Python", install: python, versions: &[&["python3", "--version"]], suites: &[] },
+    Language {
+        folder: "python",
+        name: "Python",
+        install: python,
+        versions: &[&["python3", "--version"]],
+        tour: &["sdk/conformance/tour.yaml", "sdk/python/tests/recycle.yaml"],
+        // They need no compiler.
+        suites: &[],
+    },
 ];
 
+const TOUR: &[&str] = &["sdk/conformance/tour.yaml", "sdk/conformance/memory.yaml"];
 const GO: &[&[&str]] = &[&["go", "test", "./..."]];
 const MAKE: &[&[&str]] = &[&["make", "--silent", "test"]];
 const NPM: &[&[&str]] = &[&["npm", "--silent", "test"]];

@@ -23,6 +23,7 @@ pub(super) fn install() {
         ("Mosquitto", || program("mosquitto", "mosquitto")),
         ("RabbitMQ", || program("rabbitmq-server", "rabbitmq-server")),
         ("Go", || program("go", "golang-go")),
+        ("a registry with TLS", || program("docker-registry", "docker-registry")),
         ("a registry and what pushes to it", go),
         ("Chromium", || chromium().map(drop)),
         ("netcat", || program("nc", "netcat-openbsd")),

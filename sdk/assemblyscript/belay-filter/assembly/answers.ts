@@ -46,7 +46,7 @@ export class Admission extends Answered {
     return new Admission(0);
   }
 
-  /** Not let in, with this HTTP status, 400 to 599. */
+  /** Not let in, with this HTTP status, 300 to 599. */
   static refuse(status: u16, body: string = "", headers: Header[] = []): Admission {
     const answer = new Admission(1);
     answer.code = status;

@@ -133,7 +133,7 @@ typedef struct belay_filter_types_handshake_t {
 
 // The answer to a client that is not let in.
 typedef struct belay_filter_types_refusal_t {
-  // 400 to 599.
+  // 300 to 599.
   uint16_t   status;
   belay_filter_types_list_header_t   headers;
   belay_world_string_t   body;

@@ -49,7 +49,7 @@ pub const Handshake = struct {
 
 /// The answer to a client that is not let in.
 pub const Refusal = struct {
-    /// 400 to 599.
+    /// 300 to 599.
     status: u16,
     headers: []const Header = &.{},
     body: []const u8 = "",
