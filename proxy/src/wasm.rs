@@ -51,6 +51,7 @@ use wasmtime::component::{Component, Linker};
 
 use self::cache::Cache;
 use self::context::Context;
+pub(crate) use self::deadline::thread_cpu;
 use self::engine::Compiling;
 pub use self::error::{HostError, LoadError, LoadProblem};
 use self::loaded::Compiled;

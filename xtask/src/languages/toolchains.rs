@@ -15,7 +15,7 @@ pub(crate) struct Language {
     pub(crate) install: fn() -> Result<(), String>,
     /// Programs that say their version, each with its arguments.
     pub(crate) versions: &'static [&'static [&'static str]],
-    /// Scripts for `sdk/<folder>/tests/tour`, if there is one.
+    /// Scripts for `sdk/<folder>/tests/tour`.
     pub(crate) tour: &'static [&'static str],
     /// Tests of its SDK and its sample on the machine itself, in the SDK's fake host. Those that need no compiler are
     /// `proxy/tests/sdk_unit_tests.rs`.
@@ -36,7 +36,7 @@ pub(crate) const LANGUAGES: &[Language] = &[
         name: "Rust",
         install: rust,
         versions: &[&["rustc", "--version"]],
-        tour: &[],
+        tour: TOUR,
         // Those of the SDK are the workspace's.
         suites: &[Suite { folder: "examples/filters/rust", ways: &[&["cargo", "test", "--quiet", "--locked"]] }],
     },
