@@ -103,7 +103,7 @@ async fn a_filter_that_is_tried_may_ask_what_it_is_allowed_to() {
     })
     .await;
     assert_eq!(client::next_text(&mut client).await, url);
-    running.tells(&format!("call_out GET {url}")).await;
+    running.tells(&format!("call_out GET \"{url}\"")).await;
 
     let elsewhere = "http://127.0.0.1:1/check";
     client.send(elsewhere.into()).await.unwrap();

@@ -172,9 +172,13 @@ impl Guest {
         }
     }
 
-    /// A filter that asks the URL that a message is, and lets it pass whatever the answer.
+    /// A filter that asks the URL that a client's message is, and lets it pass whatever the answer.
     pub(crate) fn asking() -> Self {
-        Self { items: "(data (i32.const 2000) \"GET\")", ..Self::answering(ASK) }
+        Self {
+            items: "(data (i32.const 2000) \"GET\")",
+            configure: "(i32.store8 (i32.const 0) (i32.const 0)) (i32.store8 (i32.const 4) (i32.const 3)) (i32.const 0)",
+            ..Self::answering(ASK)
+        }
     }
 
     /// The component's bytes.

@@ -1,4 +1,4 @@
-// Finds words in bytes.
+// Finds words in bytes. By addresses: what holds objects is followed by the garbage collector, at each call and each turn.
 
 /** How many words `mask` found. */
 export let found: u64 = 0;
@@ -6,21 +6,24 @@ export let found: u64 = 0;
 /** Masks in place each occurrence of each word (in lower case), in any case of its ASCII letters; at each place the longest wins. */
 export function mask(text: Uint8Array, words: Uint8Array[]): void {
   found = 0;
-  for (let at = 0; at < text.length; at++) {
-    let longest = 0;
+  const end = text.dataStart + text.length;
+  for (let at = text.dataStart; at < end; at++) {
+    let longest: usize = 0;
     for (let w = 0; w < words.length; w++) {
-      const word = unchecked(words[w]);
-      if (word.length > longest && at + word.length <= text.length && stands(word, text, at)) longest = word.length;
+      const word = changetype<usize>(unchecked(words[w]));
+      const length = <usize>load<u32>(word, offsetof<Uint8Array>("byteLength"));
+      const start = load<usize>(word, offsetof<Uint8Array>("dataStart"));
+      if (length > longest && at + length <= end && stands(start, length, at)) longest = length;
     }
     if (longest == 0) continue;
     found++;
-    text.fill(0x2a, at, at + longest);
+    memory.fill(at, 0x2a, longest);
     at += longest - 1;
   }
 }
 
-function stands(word: Uint8Array, text: Uint8Array, at: i32): bool {
-  for (let i = 0; i < word.length; i++) if (lower(unchecked(text[at + i])) != unchecked(word[i])) return false;
+function stands(word: usize, length: usize, at: usize): bool {
+  for (let i: usize = 0; i < length; i++) if (lower(load<u8>(at + i)) != load<u8>(word + i)) return false;
   return true;
 }
 
