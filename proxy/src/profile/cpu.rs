@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pprof::ProfilerGuardBuilder;
+use pprof::{Frames, ProfilerGuardBuilder, Symbol};
 
 use super::ProfileError;
 use super::encode::{Line, Place, Profile};
@@ -13,18 +13,22 @@ const HERTZ: i32 = 99;
 /// takes no lock since glibc 2.35 (`_dl_find_object`).
 const NOT_IN: [&str; 2] = ["libgcc", "vdso"];
 
+/// Whose frames stand above what was interrupted, as far as the library leaves them there.
+const OWN: [&str; 3] = ["backtrace::", "pprof::", "<pprof::"];
+
 /// Takes so long, and blocks.
 pub(super) fn profile(time: Duration) -> Result<Vec<u8>, ProfileError> {
     let guard = ProfilerGuardBuilder::default().frequency(HERTZ).blocklist(&NOT_IN).build()?;
     std::thread::sleep(time);
-    let report = guard.report().build()?;
+    let report = guard.report().build_unresolved()?;
+    // Names take longer than all the rest, and nobody is interrupted for them.
     drop(guard);
     let period = 1_000_000_000 / u64::from(HERTZ.unsigned_abs());
     let mut profile = Profile::new(&[("samples", "count"), ("cpu", "nanoseconds")], period);
     profile.lasted(time);
-    for (frames, count) in &report.data {
-        let count = u64::try_from(*count).unwrap_or_default();
-        let places = frames.frames.iter().map(|symbols| Place {
+    for (frames, count) in report.data {
+        let (frames, count) = (Frames::from(frames), u64::try_from(count).unwrap_or_default());
+        let places = interrupted(&frames.frames).iter().map(|symbols| Place {
             address: 0,
             lines: symbols
                 .iter()
@@ -40,4 +44,11 @@ pub(super) fn profile(time: Duration) -> Result<Vec<u8>, ProfileError> {
         profile.add(stack, &[count, count * period]);
     }
     Ok(profile.finish())
+}
+
+/// What was going on, without the interruption itself.
+fn interrupted(frames: &[Vec<Symbol>]) -> &[Vec<Symbol>] {
+    let is_own = |frame: &Vec<Symbol>| frame.iter().any(|symbol| OWN.iter().any(|own| symbol.name().starts_with(own)));
+    let own = frames.iter().take_while(|frame| is_own(frame)).count();
+    frames.get(own..).unwrap_or_default()
 }

@@ -131,8 +131,8 @@ impl Profile {
         let id = self.functions.len() as u64 + 1;
         let mut function = Vec::new();
         number(&mut function, 1, id);
+        // Without a system_name beside it, which would have pprof take the name for one of C++ and cut all between < and >.
         number(&mut function, 2, key.0);
-        number(&mut function, 3, key.0);
         number(&mut function, 4, key.1);
         message(&mut self.written, FUNCTION, &function);
         self.functions.insert(key, id);
