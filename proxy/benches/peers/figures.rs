@@ -68,7 +68,9 @@ impl Figures {
     /// Nothing yet, but what an earlier run has of the scenarios that this one leaves out, if that is wanted.
     pub(crate) fn begin(options: &Options, subjects: &[Subject]) -> Outcome<Self> {
         let mut figures = if options.keep { Self::read(&file())? } else { Self::default() };
-        figures.machine = Machine::ours();
+        if options.scenarios().next().is_some() {
+            figures.machine = Machine::ours();
+        }
         for scenario in options.scenarios() {
             figures.measured.insert(scenario, Circumstances::of(options));
             figures.forget(scenario);

@@ -12,6 +12,9 @@ pub(crate) struct Machine {
     pub(crate) memory_bytes: u64,
     pub(crate) system: String,
     pub(crate) rustc: String,
+    /// What wanted its processors before the bench did: the load average over five minutes.
+    #[serde(default)]
+    pub(crate) load: f64,
 }
 
 impl Machine {
@@ -27,6 +30,7 @@ impl Machine {
             processors: std::thread::available_parallelism().map_or(0, usize::from),
             memory_bytes: meminfo("MemTotal"),
             system: format!("Linux {release}"),
+            load: load(),
             rustc: rustc.map(|said| String::from_utf8_lossy(&said.stdout).trim().to_owned()).unwrap_or_default(),
         }
     }
@@ -40,6 +44,11 @@ pub(crate) fn kernel_bytes() -> u64 {
 /// What could still be given to processes.
 pub(crate) fn available_bytes() -> u64 {
     meminfo("MemAvailable")
+}
+
+fn load() -> f64 {
+    let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    load.split(' ').nth(1).and_then(|minutes| minutes.parse().ok()).unwrap_or_default()
 }
 
 fn meminfo(name: &str) -> u64 {

@@ -66,8 +66,14 @@ fn when(figures: &Figures) -> String {
 
 fn machine(figures: &Figures) -> String {
     let machine = &figures.machine;
+    let busy = match machine.load {
+        0.0..0.5 => "nothing else ran on it".to_owned(),
+        load => format!(
+            "other programs ran on it (load average {load:.1} when the bench began): rates and times are worse for it, of all"
+        ),
+    };
     format!(
-        "The machine: {} processors ({}), {:.0} GiB of memory, {}. Belay built by {}, release profile.",
+        "The machine: {} processors ({}), {:.0} GiB of memory, {}; {busy}. Belay built by {}, release profile.",
         machine.processors,
         machine.processor,
         machine.memory_bytes as f64 / GIB,
@@ -113,7 +119,7 @@ One machine, or a thousand: nothing is shared between Belays, so that a million 
 | processors, a heartbeat every {heartbeat} s and a message every {message} s | {used:.3} in use for {clients} clients | {processors:.2} |
 | the same by the cost of each ({heartbeat_us:.1} µs and {echo_us:.1} µs, under full load) | {heartbeats:.0} heartbeats and {messages:.0} echoes a second | {worst:.2} |
 
-The kernel's part is the larger, and no proxy's to save: it is what Linux keeps for two more TCP sockets with their files and
+The kernel's part is no proxy's to save: it is what Linux keeps for two more TCP sockets with their files and
 their places in epoll. It is found as the difference between a connection with Belay on it and one without, since both ends are on
 this machine too. Bytes under way are not in it: an idle socket has none. One process for more clients needs a higher file limit
 (`ulimit -n`: two for each, and some hundred), and saves the memory of the processes.",

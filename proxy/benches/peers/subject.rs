@@ -171,7 +171,8 @@ impl Subject {
         let numbers = said.split(|sign: char| sign.is_whitespace() || "/-+".contains(sign));
         let version =
             |word: &str| word.trim_start_matches('v').split('.').filter(|part| part.parse::<u32>().is_ok()).count();
-        numbers.map(str::to_owned).find(|word| version(word) >= 2).unwrap_or_default()
+        let word = numbers.into_iter().find(|word| version(word) >= 2).unwrap_or_default();
+        word.trim_start_matches('v').to_owned()
     }
 
     /// Starts a new backend, and the proxy in front of it.

@@ -50,6 +50,7 @@ impl Table {
 /// `12,345` and `12.3`: as many digits as matter.
 pub(crate) fn figure(value: f64) -> String {
     let text = match value.abs() {
+        _ if value.fract() == 0.0 => format!("{value:.0}"),
         0.0..10.0 => return format!("{value:.2}"),
         10.0..100.0 => return format!("{value:.1}"),
         _ => format!("{value:.0}"),

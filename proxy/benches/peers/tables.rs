@@ -42,7 +42,7 @@ fn compare(table: &mut Table, figures: &Figures, cells: impl Fn(&Row) -> Option<
 }
 
 fn idle(figures: &Figures, how: &Circumstances) -> Table {
-    let title = format!("Idle sessions: {} in one process", how.sessions);
+    let title = format!("Idle sessions: {} in one process", figure(how.sessions as f64));
     let mut table = Table::new(title, &["", "sessions", "bytes each", "after 16 KiB each way"]);
     compare(&mut table, figures, |row| {
         let idle = row.idle.as_ref()?;
@@ -52,7 +52,7 @@ fn idle(figures: &Figures, how: &Circumstances) -> Table {
 }
 
 fn echo(figures: &Figures, connections: usize) -> Table {
-    let title = format!("Echo of 128 bytes: {connections} connections");
+    let title = format!("Echo of 128 bytes: {} connections", figure(connections as f64));
     let mut table = Table::new(title, &["", "CPU µs", "user", "system", "echo/s", "p50 µs", "p99 µs"]);
     compare(&mut table, figures, |row| {
         let rounds = row.echo.get(&connections)?;
@@ -137,11 +137,11 @@ fn kill(figures: &Figures, how: &Circumstances) -> Table {
         let list = |figures: &[f64]| figures.iter().map(|&value| figure(value)).collect::<Vec<_>>().join(" · ");
         Some(vec![
             figure(kill.clients as f64),
-            kill.dropped.to_string(),
-            format!("{} of {}", kill.heartbeats_missed, kill.heartbeats),
+            figure(kill.dropped as f64),
+            format!("{} of {}", figure(kill.heartbeats_missed as f64), figure(kill.heartbeats as f64)),
             list(&[p99.before, p99.away, p99.after]),
-            kill.messages.to_string(),
-            kill.messages_lost.to_string(),
+            figure(kill.messages as f64),
+            figure(kill.messages_lost as f64),
             if kill.dropped == kill.clients { NOTHING.to_owned() } else { maybe(kill.back_ms) },
             kill.dials_peak.map_or_else(|| NOTHING.to_owned(), |dials| list(&[dials.away, dials.after])),
             list(&[cpu.before, cpu.away, cpu.after]),
@@ -177,8 +177,8 @@ fn scale(figures: &Figures) -> Table {
     row("heartbeats, each every", format!("{} s", scale.heartbeat_seconds));
     row("messages, each every", format!("{} s", scale.message_seconds));
     row("processors in use by all Belays", format!("{:.3}", scale.user + scale.system));
-    row("heartbeats answered", format!("{} of {}", scale.answered, scale.heartbeats));
-    row("messages echoed", format!("{} of {}", scale.echoed, scale.messages));
+    row("heartbeats answered", format!("{} of {}", figure(scale.answered as f64), figure(scale.heartbeats as f64)));
+    row("messages echoed", format!("{} of {}", figure(scale.echoed as f64), figure(scale.messages as f64)));
     let times = |p50, p99| format!("{} · {}", figure(p50), figure(p99));
     row("time to the answer to a heartbeat, p50 · p99 ms", times(scale.heartbeat_p50_ms, scale.heartbeat_p99_ms));
     row("time to an echo, p50 · p99 ms", times(scale.echo_p50_ms, scale.echo_p99_ms));

@@ -91,7 +91,7 @@ fn processor(figures: &Figures) -> Vec<Target> {
             let (ours, theirs) = (echoes(figures, ours, connections)?, echoes(figures, theirs, connections)?);
             ratio(ours, theirs, Echo::cpu_us, Echo::cpu_us)
         };
-        let at = format!("{connections} connections");
+        let at = format!("{} connections", figure(connections as f64));
         targets.extend([
             Target::at_most(
                 format!("CPU of an echo, no filters, {at}"),
@@ -134,12 +134,12 @@ fn rates(figures: &Figures) -> Vec<Target> {
             Some((said, (!better(theirs, ours)).into()))
         };
         targets.push(Target::new(
-            format!("echo/s, {connections} connections"),
+            format!("echo/s, {} connections", figure(connections as f64)),
             "best of all",
             beside(|echo| echo.per_second, |one, other| one > other, ""),
         ));
         targets.push(Target::new(
-            format!("p99, {connections} connections"),
+            format!("p99, {} connections", figure(connections as f64)),
             "best of all",
             beside(|echo| echo.p99_us, |one, other| one < other, " µs"),
         ));
@@ -180,10 +180,11 @@ fn filters(figures: &Figures) -> Vec<Target> {
 fn holding(figures: &Figures) -> Vec<Target> {
     let kill = figures.of("belay").and_then(|row| row.kill.as_ref());
     let clients = kill.map_or(0, |kill| kill.clients);
-    let none = |count: u64, of: u64| (format!("{count} of {of}"), (count == 0).into());
+    let none =
+        |count: u64, of: u64| (format!("{} of {}", figure(count as f64), figure(of as f64)), (count == 0).into());
     vec![
         Target::new(
-            format!("clients dropped when the backend of {clients} is killed"),
+            format!("clients dropped when the backend of {} is killed", figure(clients as f64)),
             "none",
             kill.map(|kill| none(kill.dropped as u64, kill.clients as u64)),
         ),
