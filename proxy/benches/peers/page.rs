@@ -51,13 +51,13 @@ fn page(figures: &Figures) -> Outcome<String> {
     Ok(page)
 }
 
-/// Of one run if it was one, and otherwise of each scenario.
+/// Once if it is the same for all scenarios, and otherwise of each.
 fn when(figures: &Figures) -> String {
     let said = |how: &Circumstances| format!("{}, at commit {}", how.date, how.commit);
     let mut all = figures.measured.iter();
     let Some((_, first)) = all.next() else { return String::new() };
     if all.all(|(_, how)| said(how) == said(first)) {
-        return format!("All in one run, on {}.", said(first));
+        return format!("The subjects of a scenario are measured in one run; all of this on {}.", said(first));
     }
     let each: Vec<String> =
         figures.measured.iter().map(|(scenario, how)| format!("{scenario} {}", said(how))).collect();
