@@ -5,6 +5,7 @@ use belay_filter::{configured, host};
 use crate::claims::Claims;
 use crate::jws::Jws;
 use crate::key::{Key, WrittenKey};
+use crate::proven::{Proven, Sum};
 
 /// An unknown key makes us read a file again, but not more often, lest anybody can keep us reading.
 const REREAD_MS_MIN: u64 = 5_000;
@@ -12,6 +13,7 @@ const REREAD_MS_MIN: u64 = 5_000;
 pub(crate) struct Keyring {
     written: Vec<Key>,
     files: Vec<KeyFile>,
+    proven: Proven,
 }
 
 struct KeyFile {
@@ -24,7 +26,7 @@ struct KeyFile {
 
 impl Keyring {
     pub(crate) fn of(written: &[WrittenKey]) -> configured::Result<Self> {
-        let mut ring = Self { written: Vec::new(), files: Vec::new() };
+        let mut ring = Self { written: Vec::new(), files: Vec::new(), proven: Proven::default() };
         if written.is_empty() {
             return Err(configured::Error::at("keys", "there must be one at least"));
         }
@@ -46,18 +48,29 @@ impl Keyring {
         for file in &mut self.files {
             if file.version != Some(host::file_version(&file.name)) {
                 file.reread();
+                self.proven.forget();
             }
         }
         if !self.knows(&jws) {
             let now_ms = host::now_ms();
             for file in self.files.iter_mut().filter(|file| now_ms >= file.read_ms.saturating_add(REREAD_MS_MIN)) {
                 file.reread();
+                self.proven.forget();
             }
         }
-        if !self.candidates(&jws).any(|key| jws.is_signed_by(&key.public)) {
-            return Err("the token's signature is by no known key");
+        let sum = Sum::of(token);
+        if !self.proven.has(&sum) {
+            self.prove(&jws)?;
+            self.proven.add(sum);
         }
         Claims::read(jws.payload())
+    }
+
+    fn prove(&self, jws: &Jws<'_>) -> Result<(), &'static str> {
+        if !self.candidates(jws).any(|key| jws.is_signed_by(&key.public)) {
+            return Err("the token's signature is by no known key");
+        }
+        Ok(())
     }
 
     fn keys(&self) -> impl Iterator<Item = &Key> {

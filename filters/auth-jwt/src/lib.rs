@@ -7,6 +7,7 @@ mod credentials;
 mod jws;
 mod key;
 mod keyring;
+mod proven;
 mod refresh;
 
 use std::cell::RefCell;
