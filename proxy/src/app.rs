@@ -24,6 +24,7 @@ use crate::admin::{self, Admin, ConfigStatus, Numbers, Phase, Readiness};
 use crate::clients::Clients;
 use crate::config::{self, Config};
 use crate::dataplane::probe::Networks;
+use crate::memory;
 use crate::profile;
 use crate::report::{self, Reporter};
 use crate::secret::Secret;
@@ -76,6 +77,7 @@ enum StartError {
 }
 
 fn serve(config: Config, telemetry: &telemetry::Telemetry) -> Result<(), StartError> {
+    memory::set_up();
     let count = config.workers.map_or_else(default_workers, usize::from);
     let filters = Filters::load(&config).map_err(StartError::Filters)?;
     let lasting = config.lasting_certificates();

@@ -23,6 +23,8 @@ pub mod oci;
 pub mod shipped;
 pub mod telemetry;
 
+pub(crate) mod memory;
+
 pub mod admin;
 pub mod profile;
 

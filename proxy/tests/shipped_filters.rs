@@ -65,8 +65,7 @@ impl Asks for Solo {
     }
 
     fn upstream_header(&self, name: &str) -> Option<&str> {
-        let headers = &self.facts.inner()?.upstream_headers;
-        headers.iter().find(|(known, _)| **known == *name).map(|(_, value)| &**value)
+        self.facts.inner()?.upstream_headers.get(name)
     }
 }
 
@@ -89,7 +88,7 @@ fn rate_limit_knows_users_connects_and_bytes() {
     let refusal = three.connect(&mut *here).unwrap_err();
     assert_eq!((refusal.status, header(&refusal, "retry-after")), (429, Some("30")));
     for session in [&mut one, &mut two] {
-        session.facts.inner_mut().attributes.push(("user".into(), "alice".into()));
+        session.facts.inner_mut().attributes.set("user", "alice");
     }
     assert_eq!(one.says(&mut *here, "hi"), Verdict::Continue);
     assert_eq!(two.says(&mut *there, "hi"), Verdict::Continue);

@@ -27,6 +27,7 @@ use crate::dataplane::session::Budget;
 use crate::dataplane::state::StateSink;
 use crate::dataplane::visit::Visit;
 use crate::dataplane::worker::Worker;
+use crate::memory;
 
 /// Makes one worker's instances of all filters, on that worker's thread.
 pub type FilterMaker = Arc<dyn Fn() -> Result<Vec<Box<dyn Filter + Send>>, String> + Send + Sync>;
@@ -154,7 +155,10 @@ impl Workers {
                     (_, Err(error)) => return drop(ready.send(Err(StartError::Filters(error)))),
                 };
                 let filters = filters.into_iter().map(shared).collect();
-                let worker = Rc::new(Worker::new(dataplane, filters, counters, budget, states, networks));
+                let worker = match Worker::new(dataplane, filters, counters, budget, states, networks) {
+                    Ok(worker) => Rc::new(worker),
+                    Err(error) => return drop(ready.send(Err(StartError::Worker(error)))),
+                };
                 let signals = Signals { phase: watched, renewed, changes, visitors };
                 local.block_on(run(worker, sockets, connections, signals, move || drop(ready.send(Ok(())))));
             };
@@ -218,6 +222,16 @@ async fn run(
     tokio::task::spawn_local({
         let worker = Rc::clone(&worker);
         async move { worker.run_timers().await }
+    });
+    tokio::task::spawn_local({
+        let worker = Rc::clone(&worker);
+        async move { worker.run_lookout().await }
+    });
+    tokio::task::spawn_local(async {
+        loop {
+            tokio::time::sleep(memory::EVERY).await;
+            memory::give_back();
+        }
     });
     let Signals { mut phase, mut renewed, mut changes, mut visitors } = signals;
     tokio::task::spawn_local({

@@ -198,7 +198,7 @@ fn the_end_of_the_process_leaves_nobody_reconnecting() {
 #[test]
 fn a_note_names_who_a_filter_says_the_client_is() {
     let mut facts = Facts::default();
-    facts.inner_mut().attributes.push(("user".into(), "alice".into()));
+    facts.inner_mut().attributes.set("user", "alice");
     let change = StateChange {
         session: 1.into(),
         route: &route(),

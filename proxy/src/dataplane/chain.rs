@@ -5,8 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 mod ask;
+mod pairs;
 mod run;
 pub use ask::{Entry, Parked, Question};
+pub use pairs::Pairs;
 pub use run::{Chain, Memory, Passage, SharedFilter, Subject};
 
 use super::callout::{Answer, Request, Terms};
@@ -158,12 +160,12 @@ pub struct Facts(Option<Box<FactsInner>>);
 #[derive(Clone, Debug, Default)]
 pub struct FactsInner {
     /// Names to values; at most [`ATTRIBUTES_MAX`].
-    pub attributes: Vec<(Box<str>, Box<str>)>,
+    pub attributes: Pairs,
     /// In place of the client's headers of these names (in lower case) in every later handshake with the backend; an empty
     /// value takes one away. At most [`UPSTREAM_HEADERS_MAX`].
-    pub upstream_headers: Vec<(Box<str>, Box<str>)>,
+    pub upstream_headers: Pairs,
     /// Offered to the backend in place of the client's subprotocols.
-    pub offered_subprotocols: Option<Vec<Box<str>>>,
+    pub offered_subprotocols: Option<Box<[Box<str>]>>,
     /// The client's, if the backend picks none.
     pub default_subprotocol: Option<Box<str>>,
     /// At most [`TIMERS_MAX`] for each filter.
@@ -213,8 +215,7 @@ impl Facts {
 
     /// The value of an attribute.
     pub fn attribute(&self, name: &str) -> Option<&str> {
-        let attributes = &self.inner()?.attributes;
-        attributes.iter().find(|(n, _)| **n == *name).map(|(_, value)| &**value)
+        self.inner()?.attributes.get(name)
     }
 
     /// Whether an attribute changed since this was last asked.

@@ -4,35 +4,37 @@
 //! session's.
 
 mod errands;
+mod wire;
 
 use std::future::Future;
 use std::ops::BitOrAssign;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context as TaskContext, Poll, ready};
+use std::task::{Context as TaskContext, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use self::errands::Errands;
+use self::wire::Wire;
 use super::handshake::about;
 use super::listener::ConnectionSlot;
 use super::session::{DialFailure, Ending, Session, UpstreamWish};
 use super::upstream::{Attempt, Connection, DialError, Dialled, Reached};
-use super::worker::{Command, Orders, SessionKey, Worker};
+use super::worker::{Command, Leg, SessionKey, Worker};
 use crate::time::Instant;
 use crate::tls::Stream;
 
 /// The task of one session.
 pub struct Driver {
     worker: Rc<Worker>,
-    key: Option<SessionKey>,
+    key: SessionKey,
     session: Session,
-    client: Stream,
+    client: Wire,
     upstream: Upstream,
     /// What its filters ask.
     errands: Errands,
-    /// What came with the ends of the two handshakes.
+    /// What came with the ends of the two handshakes. Until the task begins.
     early: Option<Box<Early>>,
     /// When the worker's wheel is to wake this task.
     armed: Instant,
@@ -49,8 +51,14 @@ pub struct Early {
 
 enum Upstream {
     Away,
-    Dialling { since: Instant, dial: Pin<Box<dyn Future<Output = Result<Dialled, DialError>>>> },
-    Open(Stream),
+    Dialling(Pin<Box<dyn Future<Output = Attempted>>>),
+    Open(Wire),
+}
+
+/// What came of an attempt to have a backend.
+struct Attempted {
+    outcome: Result<Dialled, DialError>,
+    took: Duration,
 }
 
 /// Whether a step found something to do.
@@ -76,7 +84,7 @@ enum Flow {
 /// Rounds before other sessions get their turn.
 const ROUNDS_MAX: u32 = 8;
 /// Reads of a round from each side, each of at most the worker's buffer. After one that came back short the second asks no
-/// kernel: tokio knows that the socket is empty, and watches it from then on. So a message costs one round and not two.
+/// kernel: it is known that the socket is empty, and it is watched from then on. So a message costs one round and not two.
 const READS_A_ROUND: u32 = 2;
 
 impl Driver {
@@ -89,15 +97,15 @@ impl Driver {
         early: Early,
         slot: ConnectionSlot,
     ) -> Self {
-        let is_early = !early.client.is_empty() || !early.upstream.is_empty();
+        let key = worker.enter();
         Self {
-            worker,
-            key: None,
+            key,
             session,
-            client,
-            upstream: Upstream::Open(upstream),
+            client: Wire::new(client, &worker, key, Leg::Client),
+            upstream: Upstream::Open(Wire::new(upstream, &worker, key, Leg::Upstream)),
+            worker,
             errands: Errands::default(),
-            early: is_early.then(|| Box::new(early)),
+            early: Some(Box::new(early)),
             armed: Instant::NEVER,
             _slot: slot,
         }
@@ -133,11 +141,16 @@ impl Driver {
 
     fn obey(&mut self, now: Instant, key: SessionKey) -> Progress {
         self.take_up_route(now, key);
-        let Orders { command, visitor } = self.worker.take_orders(key);
-        if let Some(reason) = visitor.and_then(|visitor| visitor.meet(key.place(), &self.session.view(now))) {
+        let (news, orders) = self.worker.take_news(key);
+        self.client.hear(news.client);
+        if let Upstream::Open(wire) = &mut self.upstream {
+            wire.hear(news.upstream);
+        }
+        let Some(orders) = orders else { return Progress::None };
+        if let Some(reason) = orders.visitor.and_then(|visitor| visitor.meet(key.place(), &self.session.view(now))) {
             self.worker.with_context(now, |context| self.session.handle_shutdown(context, reason));
         }
-        let Some(command) = command else { return Progress::None };
+        let Some(command) = orders.command else { return Progress::None };
         self.worker.with_context(now, |context| match command {
             Command::BackendBack(wait) => self.session.handle_backend_back(context, wait),
             Command::Shutdown(reason) => self.session.handle_shutdown(context, reason),
@@ -196,15 +209,14 @@ impl Driver {
     }
 
     fn dial(&mut self, cx: &mut TaskContext<'_>, now: Instant, key: SessionKey) -> Progress {
-        let Upstream::Dialling { since, dial } = &mut self.upstream else { return Progress::None };
-        let Poll::Ready(outcome) = dial.as_mut().poll(cx) else { return Progress::None };
-        let connecting = now - *since;
+        let Upstream::Dialling(dial) = &mut self.upstream else { return Progress::None };
+        let Poll::Ready(Attempted { outcome, took }) = dial.as_mut().poll(cx) else { return Progress::None };
         let reached = outcome.as_ref().map_or_else(DialError::reached, |_| Reached::Yes);
         self.worker.counters.backends.on_dialled(&self.session.route().route.backend.authority, reached);
         self.worker.with_context(now, |context| match outcome {
             Ok(dialled) => {
-                self.upstream = Upstream::Open(dialled.stream);
-                self.session.handle_connected(context, connecting);
+                self.upstream = Upstream::Open(Wire::new(dialled.stream, &self.worker, key, Leg::Upstream));
+                self.session.handle_connected(context, took);
                 if !dialled.early.is_empty() {
                     self.session.handle_upstream_bytes(context, &mut Vec::from(dialled.early));
                 }
@@ -232,7 +244,8 @@ impl Driver {
                 break;
             }
             let read = worker.with_scratch(|scratch| {
-                poll_read(client, cx, scratch)
+                client
+                    .poll_read(cx, scratch)
                     .map_ok(|bytes| worker.with_context(now, |context| session.handle_client_bytes(context, bytes)))
             });
             match read {
@@ -250,13 +263,13 @@ impl Driver {
 
     fn read_upstream(&mut self, cx: &mut TaskContext<'_>, now: Instant) -> Flow {
         let mut flow = Flow::Unasked;
-        let Self { worker, session, upstream: Upstream::Open(stream), .. } = self else { return flow };
+        let Self { worker, session, upstream: Upstream::Open(wire), .. } = self else { return flow };
         for _ in 0..READS_A_ROUND {
             if !session.wants_upstream_bytes() {
                 break;
             }
             let read = worker.with_scratch(|scratch| {
-                poll_read(stream, cx, scratch)
+                wire.poll_read(cx, scratch)
                     .map_ok(|bytes| worker.with_context(now, |context| session.handle_upstream_bytes(context, bytes)))
             });
             match read {
@@ -274,7 +287,7 @@ impl Driver {
     fn write_client(&mut self, cx: &mut TaskContext<'_>, now: Instant) -> Flow {
         let mut flow = Flow::Unasked;
         while !self.session.client_output().is_empty() {
-            let Poll::Ready(written) = Pin::new(&mut self.client).poll_write(cx, self.session.client_output()) else {
+            let Poll::Ready(written) = self.client.poll_write(cx, self.session.client_output()) else {
                 flow = flow.paused();
                 break;
             };
@@ -284,19 +297,19 @@ impl Driver {
             });
             flow = Flow::Moving;
         }
-        flush(cx, &mut self.client);
+        self.client.flush(cx);
         if self.session.client_stream_ends() && self.session.client_output().is_empty() {
-            end_stream(cx, &mut self.client);
+            self.client.end(cx);
         }
         flow
     }
 
     fn write_upstream(&mut self, cx: &mut TaskContext<'_>, now: Instant) -> Flow {
         let mut flow = Flow::Unasked;
-        while let Upstream::Open(stream) = &mut self.upstream
+        while let Upstream::Open(wire) = &mut self.upstream
             && !self.session.upstream_output().is_empty()
         {
-            let Poll::Ready(written) = Pin::new(stream).poll_write(cx, self.session.upstream_output()) else {
+            let Poll::Ready(written) = wire.poll_write(cx, self.session.upstream_output()) else {
                 flow = flow.paused();
                 break;
             };
@@ -306,10 +319,10 @@ impl Driver {
             });
             flow = Flow::Moving;
         }
-        if let Upstream::Open(stream) = &mut self.upstream {
-            flush(cx, stream);
+        if let Upstream::Open(wire) = &mut self.upstream {
+            wire.flush(cx);
             if self.session.upstream_stream_ends() && self.session.upstream_output().is_empty() {
-                end_stream(cx, stream);
+                wire.end(cx);
             }
         }
         flow
@@ -322,7 +335,7 @@ impl Driver {
                 self.start_dialling(now);
                 return Progress::Made;
             }
-            (UpstreamWish::Drop, Upstream::Open(_) | Upstream::Dialling { .. }) => {
+            (UpstreamWish::Drop, Upstream::Open(_) | Upstream::Dialling(_)) => {
                 self.say_farewell();
                 self.upstream = Upstream::Away;
                 if self.session.awaits_backend() {
@@ -337,23 +350,27 @@ impl Driver {
     /// Answers the close frame of a backend that the session lives on without. What does not fit its socket now is not
     /// waited for.
     fn say_farewell(&mut self) {
-        if let (Upstream::Open(stream), Some(frame)) = (&mut self.upstream, self.session.take_upstream_farewell()) {
-            stream.say_farewell(&frame);
+        if let (Upstream::Open(wire), Some(frame)) = (&mut self.upstream, self.session.take_upstream_farewell()) {
+            wire.say_farewell(&frame);
         }
     }
 
     fn start_dialling(&mut self, now: Instant) {
         let route = std::sync::Arc::clone(&self.session.route().route);
         let (handshake, facts, number) = self.session.dial_facts();
-        let door = self.client.tcp().local_addr().ok();
+        let door = self.client.local_addr();
         let attempt = Attempt { route: &route, handshake, facts, door, number, connection: Connection::Resumed };
-        let dial = Box::pin(attempt.start(&self.session.dial_trace(), &self.worker.dialling));
-        self.upstream = Upstream::Dialling { since: now, dial };
+        let dial = attempt.start(&self.session.dial_trace(), &self.worker.dialling);
+        self.upstream = Upstream::Dialling(Box::pin(async move {
+            let outcome = dial.await;
+            Attempted { outcome, took: Instant::now() - now }
+        }));
         self.worker.with_context(now, |context| self.session.handle_dialling(context));
     }
 
-    fn hear_early(&mut self) {
+    fn begin(&mut self, cx: &mut TaskContext<'_>) {
         if let Some(early) = self.early.take() {
+            self.worker.attend(self.key, cx.waker());
             self.worker.with_context(Instant::now(), |context| {
                 self.session.handle_client_bytes(context, &mut Vec::from(early.client));
                 self.session.handle_upstream_bytes(context, &mut Vec::from(early.upstream));
@@ -400,8 +417,8 @@ impl Future for Driver {
 
     fn poll(self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<()> {
         let this = self.get_mut();
-        let key = *this.key.get_or_insert_with(|| this.worker.enter(cx.waker().clone()));
-        this.hear_early();
+        let key = this.key;
+        this.begin(cx);
         for _ in 0..ROUNDS_MAX {
             let progress = this.round(cx, key);
             if this.session.is_closed() {
@@ -420,39 +437,8 @@ impl Future for Driver {
 impl Drop for Driver {
     fn drop(&mut self) {
         self.worker.with_context(Instant::now(), |context| self.session.handle_abandoned(context));
-        if let Some(key) = self.key {
-            self.worker.leave(key, &self.session.route().route.backend.authority);
-        }
+        self.worker.leave(self.key, &self.session.route().route.backend.authority);
     }
-}
-
-/// Has what TLS made of written bytes go on to the socket, now or when it takes them.
-fn flush(cx: &mut TaskContext<'_>, stream: &mut Stream) {
-    // As in `end_stream`.
-    let _ = Pin::new(stream).poll_flush(cx);
-}
-
-/// Sends the FIN behind what was written, with TLS its closing word before that; the other direction stays open. Once more is
-/// harmless.
-fn end_stream(cx: &mut TaskContext<'_>, stream: &mut Stream) {
-    // A connection that is broken is found so by who reads it or when the closing's time is up.
-    let _ = Pin::new(stream).poll_shutdown(cx);
-}
-
-/// Reads into `buffer`. After an ending nothing more will come.
-fn poll_read<'a>(
-    stream: &mut Stream,
-    cx: &mut TaskContext<'_>,
-    buffer: &'a mut [u8],
-) -> Poll<Result<&'a mut [u8], Ending>> {
-    let mut into = ReadBuf::new(buffer);
-    let outcome = ready!(Pin::new(stream).poll_read(cx, &mut into));
-    let read = into.filled().len();
-    Poll::Ready(match outcome {
-        Ok(()) if read > 0 => Ok(&mut buffer[..read]),
-        Ok(()) => Err(Ending::Eof),
-        Err(_) => Err(Ending::Broken),
-    })
 }
 
 /// What an error of dialling means to the session. A backend that says no by a status of its own will say no again; one
@@ -476,6 +462,6 @@ mod tests {
 
     #[test]
     fn the_task_of_an_idle_session_is_small() {
-        assert!(size_of::<Driver>() <= 640, "{} bytes", size_of::<Driver>());
+        assert!(size_of::<Driver>() <= 528, "{} bytes", size_of::<Driver>());
     }
 }

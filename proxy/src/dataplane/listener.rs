@@ -170,9 +170,6 @@ async fn serve_requests(
     arrival: Arrival,
 ) {
     let Arrival { stream, peer, slot } = arrival;
-    if let Err(error) = stream.set_nodelay(true) {
-        return debug!(%peer, %error, "the connection broke before its request");
-    }
     let Some((stream, tls)) = doorman.welcome(&listener, &worker.counters, stream, peer).await else { return };
     let door = Door { listener, peer, tls, slot: Rc::new(Cell::new(Some(slot))) };
     let service = service_fn(|request| {

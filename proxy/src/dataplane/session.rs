@@ -71,7 +71,7 @@ struct Core {
     opened: Instant,
     /// When the client was last heard of.
     client_heard: Instant,
-    prober: Option<Prober>,
+    prober: Option<Box<Prober>>,
     /// Messages that were ever put on their way to the upstream.
     sent: u64,
     /// Of these, the first so many are off our books: read by a backend, or given up.
@@ -108,7 +108,7 @@ enum State {
     /// Messages go to the upstream as they come.
     Bound(Bound),
     /// The upstream is away; messages are kept.
-    Holding(Holding),
+    Holding(Box<Holding>),
     /// Close frames and what was before them are on their way.
     Closing(Closing),
     /// Nothing is left to do.

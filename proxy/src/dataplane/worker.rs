@@ -2,11 +2,14 @@
 //! never leaves its worker, so nothing here has a lock. Sockets and tasks are the listener's and the driver's.
 
 mod departure;
+mod lookout;
 mod table;
 mod visits;
 
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, HashSet};
+use std::io;
+use std::net::TcpStream;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Waker;
@@ -16,7 +19,7 @@ use rand::SeedableRng;
 use rand::rngs::SmallRng;
 use slab::Slab;
 use tokio::sync::{Notify, Semaphore};
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use super::chain::{Renewal, SharedFilter};
 use super::complaints::Complaints;
@@ -30,6 +33,8 @@ use super::visit::Round;
 use crate::time::{Instant, UnixTime};
 use crate::wheel::Wheel;
 use departure::Departure;
+use lookout::Lookout;
+pub use lookout::{Leg, News, Readiness};
 pub use table::{RouteState, Table};
 
 /// See the module.
@@ -51,6 +56,7 @@ pub struct Worker {
     budget: Budget,
     networks: Arc<Networks>,
     sessions: RefCell<Slab<Entry>>,
+    lookout: Lookout,
     wheel: RefCell<Wheel>,
     wheel_changed: Notify,
     pool: RefCell<Pool>,
@@ -75,11 +81,21 @@ impl SessionKey {
 /// What the worker knows of a session: how to wake it, and what to tell it then.
 struct Entry {
     waker: Waker,
-    command: Cell<Option<Command>>,
-    visitor: Cell<Option<Rc<Round>>>,
+    news: Cell<News>,
+    /// Rare.
+    orders: Cell<Option<Box<Orders>>>,
 }
 
-/// What a session finds at its place when it looks.
+impl Entry {
+    fn order(&self, change: impl FnOnce(&mut Orders)) {
+        let mut orders = self.orders.take().unwrap_or_default();
+        change(&mut orders);
+        self.orders.set(Some(orders));
+        self.waker.wake_by_ref();
+    }
+}
+
+/// What a session is told or asked by others.
 #[derive(Default)]
 pub struct Orders {
     /// What it is told.
@@ -110,6 +126,9 @@ const WAKE_SPACING: Duration = Duration::from_millis(10);
 
 impl Worker {
     /// A worker with filters of its own, one for each of [`Dataplane::filters`].
+    ///
+    /// # Errors
+    /// The system gives nothing to watch sockets by.
     pub fn new(
         dataplane: Arc<Dataplane>,
         filters: Vec<SharedFilter>,
@@ -117,8 +136,8 @@ impl Worker {
         budget: Budget,
         states: Arc<dyn StateSink>,
         networks: Arc<Networks>,
-    ) -> Self {
-        Self {
+    ) -> io::Result<Self> {
+        Ok(Self {
             table: RefCell::new(Rc::new(Table::new(dataplane, filters))),
             counters,
             forwarder: Default::default(),
@@ -129,6 +148,7 @@ impl Worker {
             budget,
             networks,
             sessions: RefCell::default(),
+            lookout: Lookout::new()?,
             wheel: RefCell::default(),
             wheel_changed: Notify::new(),
             pool: RefCell::default(),
@@ -136,7 +156,7 @@ impl Worker {
             scratch: RefCell::new(vec![0; SCRATCH_BYTES].into_boxed_slice()),
             waiting: RefCell::default(),
             departure: Departure::default(),
-        }
+        })
     }
 
     /// What it serves by now.
@@ -200,13 +220,40 @@ impl Worker {
         read(&mut self.scratch.borrow_mut())
     }
 
-    /// Takes a session in; `waker` wakes its task.
-    pub fn enter(&self, waker: Waker) -> SessionKey {
+    /// Takes a session in. It has no task yet.
+    pub fn enter(&self) -> SessionKey {
         let mut sessions = self.sessions.borrow_mut();
-        let key = SessionKey(sessions.insert(Entry { waker, command: Cell::default(), visitor: Cell::default() }));
+        let entry = Entry { waker: Waker::noop().clone(), news: Cell::default(), orders: Cell::default() };
+        let key = SessionKey(sessions.insert(entry));
         self.counters.tables.sessions.set(sessions.len());
         self.departure.join(key);
         key
+    }
+
+    /// Wakes the session's task from now on.
+    pub fn attend(&self, key: SessionKey, waker: &Waker) {
+        if let Some(entry) = self.sessions.borrow_mut().get_mut(key.0) {
+            entry.waker.clone_from(waker);
+        }
+    }
+
+    /// Has one of the session's sockets watched: it is woken when it can read or write.
+    pub fn watch(&self, stream: TcpStream, key: SessionKey, leg: Leg) -> io::Result<mio::net::TcpStream> {
+        self.lookout.watch(stream, key.0, leg)
+    }
+
+    /// Wakes sessions whose sockets can be read or written, for ever.
+    pub async fn run_lookout(&self) {
+        let outcome = self.lookout.run(|key, leg, found| {
+            // One that is not there has just gone.
+            if let Some(entry) = self.sessions.borrow().get(key) {
+                entry.news.set(entry.news.get().with(leg, found));
+                entry.waker.wake_by_ref();
+            }
+        });
+        if let Err(error) = outcome.await {
+            error!(%error, "the sockets of this worker's sessions cannot be watched");
+        }
     }
 
     /// The session is over. It may have waited for this backend.
@@ -233,11 +280,11 @@ impl Worker {
         }
     }
 
-    /// What has come for the session since it last asked.
-    pub fn take_orders(&self, key: SessionKey) -> Orders {
+    /// What was found of the session's sockets, and what it was told, since it last asked.
+    pub fn take_news(&self, key: SessionKey) -> (News, Option<Box<Orders>>) {
         let sessions = self.sessions.borrow();
-        let Some(entry) = sessions.get(key.0) else { return Orders::default() };
-        Orders { command: entry.command.take(), visitor: entry.visitor.take() }
+        let Some(entry) = sessions.get(key.0) else { return Default::default() };
+        (entry.news.take(), entry.orders.take())
     }
 
     /// How many sessions there are.
@@ -289,8 +336,7 @@ impl Worker {
 
     fn tell(&self, key: SessionKey, command: Command) {
         if let Some(entry) = self.sessions.borrow().get(key.0) {
-            entry.command.set(Some(command));
-            entry.waker.wake_by_ref();
+            entry.order(|orders| orders.command = Some(command));
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::pin::Pin;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
@@ -24,16 +24,6 @@ impl Stream {
         match self {
             Self::Plain(stream) => stream,
             Self::Tls(stream) => stream.get_ref().0,
-        }
-    }
-
-    /// Says a last thing, as far as the socket takes it at once.
-    pub fn say_farewell(&mut self, bytes: &[u8]) {
-        let mut cx = Context::from_waker(Waker::noop());
-        // The other end may not listen any more, and nothing depends on it.
-        let _ = Pin::new(&mut *self).poll_write(&mut cx, bytes);
-        if let Self::Tls(stream) = self {
-            let _ = Pin::new(stream).poll_shutdown(&mut cx);
         }
     }
 }

@@ -80,10 +80,10 @@ impl Search {
 /// Whether a text in lower case stands anywhere in what tables show of a session.
 fn says(session: &View<'_>, text: &str) -> bool {
     let holds = |shown: &str| shown.to_lowercase().contains(text);
-    let attributes = session.facts.inner().map_or(&[][..], |facts| &facts.attributes);
+    let mut attributes = session.facts.inner().into_iter().flat_map(|facts| facts.attributes.iter());
     holds(&session.route.name)
         || holds(session.handshake.path())
-        || attributes.iter().any(|(name, value)| holds(value) || holds(name))
+        || attributes.any(|(name, value)| holds(value) || holds(name))
         || session.handshake.session.to_string().contains(text)
         || session.handshake.peer.to_string().contains(text)
 }

@@ -59,7 +59,7 @@ pub(super) fn all(session: &View<'_>) -> Value {
     all["query"] = session.handshake.query().split('&').filter_map(masked_parameter).collect();
     all["headers"] = Value::Array(session.handshake.headers().map(header).collect());
     if let Some(facts) = session.facts.inner() {
-        let names = facts.upstream_headers.iter().map(|(name, _)| Value::from(&**name)).collect();
+        let names = facts.upstream_headers.iter().map(|(name, _)| Value::from(name)).collect();
         all["upstream_headers"] = Value::Array(names);
         all["filter_timers"] = facts.timers.len().into();
     }
@@ -67,8 +67,8 @@ pub(super) fn all(session: &View<'_>) -> Value {
 }
 
 fn attributes(session: &View<'_>) -> Value {
-    let attributes = session.facts.inner().map_or(&[][..], |facts| &facts.attributes);
-    let pairs = attributes.iter().map(|(name, value)| (name.to_string(), Value::from(&**value)));
+    let attributes = session.facts.inner().into_iter().flat_map(|facts| facts.attributes.iter());
+    let pairs = attributes.map(|(name, value)| (name.to_owned(), Value::from(value)));
     Value::Object(pairs.collect::<Map<_, _>>())
 }
 

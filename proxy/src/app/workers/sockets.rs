@@ -34,6 +34,8 @@ fn bind(address: SocketAddr, sharing: Sharing) -> io::Result<TcpListener> {
         socket.set_reuse_port(true)?;
     }
     socket.set_nonblocking(true)?;
+    // Linux hands it on to the connections that are accepted, which saves each a call.
+    socket.set_tcp_nodelay(true)?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
     Ok(socket.into())

@@ -180,7 +180,7 @@ impl Drop for Guest {
 fn introduce(tls: &Peer) -> Facts {
     let mut facts = Facts::default();
     for (name, value) in tls.attributes().filter(|(_, value)| value.len() <= ATTRIBUTE_VALUE_BYTES_MAX) {
-        facts.inner_mut().attributes.push((name.into(), value.into()));
+        facts.inner_mut().attributes.set(name, &value);
     }
     facts
 }

@@ -57,7 +57,6 @@ pub async fn connection(worker: Rc<Worker>, route: Rc<RouteState>, stream: Strea
 /// Where WebSocket clients are sent pings, the kernel asks these whether they are there, unless there is a message to ask by;
 /// and what it has taken from us for them they must take in time, as nothing else proves that they live.
 fn prepare(stream: &TcpStream, route: &Route) -> io::Result<()> {
-    stream.set_nodelay(true)?;
     let (heartbeat, stall) = (&route.heartbeat, route.slow_client.stall_timeout);
     let socket = SockRef::from(stream);
     let Some(probe) = heartbeat.probe.as_ref().filter(|_| heartbeat.probe_message.is_none()) else {

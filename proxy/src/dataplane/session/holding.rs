@@ -132,23 +132,24 @@ impl Core {
         }
         self.tell_state(cx, SessionState::Holding);
         self.tell_filters(cx, UpstreamEvent::Lost);
-        if let State::Holding(Holding { redial, .. }) = self.state {
-            self.wait_to_redial(cx, redial);
+        if let State::Holding(holding) = &self.state {
+            self.wait_to_redial(cx, holding.redial);
         }
     }
 
     fn begin_holding(&mut self, cx: &Context<'_>, redial: Redial, unconfirmed: u64, farewell: Option<CloseReason>) {
         cx.counters.sessions_holding.add(1);
         let (span, dials_before) = (HoldSpan::start(), self.dials);
-        self.state = State::Holding(Holding {
+        let client = Client::Speaks;
+        self.state = State::Holding(Box::new(Holding {
             since: cx.now,
             redial,
             span,
             dials_before,
             unconfirmed,
-            client: Client::Speaks,
+            client,
             farewell,
-        });
+        }));
     }
 
     /// Counts and traces the end of a hold; the next state is the caller's.
@@ -190,7 +191,9 @@ impl Core {
     }
 
     pub(super) fn on_backend_back(&mut self, cx: &mut Context<'_>, wait: Duration) {
-        if let State::Holding(Holding { redial: Redial::Waiting, .. }) = self.state {
+        if let State::Holding(holding) = &self.state
+            && holding.redial == Redial::Waiting
+        {
             let sooner = cx.now + wait;
             if self.timers.at(Timer::Redial) > sooner {
                 self.timers.set(Timer::Redial, sooner);

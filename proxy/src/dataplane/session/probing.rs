@@ -23,7 +23,7 @@ impl Core {
         let probe = route.heartbeat.probe.as_ref().filter(|_| can_ask);
         self.prober = probe.map(|probe| {
             let network = probe.group().map(|by| cx.networks.join(cx.now, by.name(&self.handshake, &self.facts)));
-            Prober::new(probe, network, cx.now, rand::Rng::random(cx.random))
+            Box::new(Prober::new(probe, network, cx.now, rand::Rng::random(cx.random)))
         });
         self.arm_probe();
     }

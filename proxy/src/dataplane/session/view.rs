@@ -92,7 +92,7 @@ impl Session {
             },
             opened: core.opened,
             client_heard: core.client_heard,
-            round_trip: core.prober.as_ref().and_then(super::Prober::rtt),
+            round_trip: core.prober.as_deref().and_then(super::Prober::rtt),
             messages_to_backend: core.sent,
             messages_waiting: core.sent.saturating_sub(core.settled),
             messages_to_client: core.received,

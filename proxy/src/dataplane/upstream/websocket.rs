@@ -69,8 +69,8 @@ pub(super) fn request(attempt: &Attempt<'_>) -> Request<Empty<Bytes>> {
 
 /// Puts the headers that filters want in place of the client's.
 pub fn apply_facts(headers: &mut HeaderMap, facts: &Facts) {
-    for (name, value) in facts.inner().into_iter().flat_map(|facts| &facts.upstream_headers) {
-        match (HeaderName::try_from(&**name), HeaderValue::try_from(&**value)) {
+    for (name, value) in facts.inner().into_iter().flat_map(|facts| facts.upstream_headers.iter()) {
+        match (HeaderName::try_from(name), HeaderValue::try_from(value)) {
             (Ok(name), _) if value.is_empty() => drop(headers.remove(name)),
             (Ok(name), Ok(value)) => drop(headers.insert(name, value)),
             _ => {}

@@ -31,8 +31,7 @@ impl Worker {
     fn hand_out(&self, places: std::ops::Range<usize>, round: &Rc<Round>) {
         let sessions = self.sessions.borrow();
         for entry in places.filter_map(|place| sessions.get(place)) {
-            entry.visitor.set(Some(Rc::clone(round)));
-            entry.waker.wake_by_ref();
+            entry.order(|orders| orders.visitor = Some(Rc::clone(round)));
         }
     }
 }

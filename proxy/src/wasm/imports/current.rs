@@ -5,13 +5,11 @@ use std::time::Duration;
 use http::{HeaderName, HeaderValue};
 
 use crate::dataplane::chain::{
-    ATTRIBUTE_NAME_BYTES_MAX, ATTRIBUTE_VALUE_BYTES_MAX, ATTRIBUTES_MAX, FactsInner, FilterTimer,
+    ATTRIBUTE_NAME_BYTES_MAX, ATTRIBUTE_VALUE_BYTES_MAX, ATTRIBUTES_MAX, FactsInner, FilterTimer, Pairs,
     SUBPROTOCOL_BYTES_MAX, SUBPROTOCOLS_MAX, TIMERS_MAX, UPSTREAM_HEADER_BYTES_MAX, UPSTREAM_HEADERS_MAX,
 };
 use crate::wasm::abi::current::Host;
 use crate::wasm::state::{Phase, State};
-
-type Pairs = Vec<(Box<str>, Box<str>)>;
 
 impl Host for State {
     fn attribute(&mut self, name: String) -> wasmtime::Result<Option<String>> {
@@ -38,7 +36,7 @@ impl Host for State {
         self.host_call()?;
         if self.facts.attribute(&name).is_some() {
             let facts = self.facts.inner_mut();
-            facts.attributes.retain(|(known, _)| **known != *name);
+            facts.attributes.remove(&name);
             facts.renamed = true;
         }
         Ok(())
@@ -82,6 +80,8 @@ impl Host for State {
             if facts.timers.iter().filter(|known| known.position == position).count() >= TIMERS_MAX {
                 return Err(format!("a filter has at most {TIMERS_MAX} timers a session"));
             }
+            // Most sessions have one, for long.
+            facts.timers.reserve_exact(1);
             facts.timers.push(FilterTimer { position, timer, at });
             Ok(())
         })
@@ -110,14 +110,10 @@ impl State {
 }
 
 fn set(pairs: &mut Pairs, name: &str, value: &str, count_max: usize, what: &str) -> Result<(), String> {
-    if let Some((_, known)) = pairs.iter_mut().find(|(known, _)| **known == *name) {
-        *known = value.into();
-        return Ok(());
-    }
-    if pairs.len() >= count_max {
+    if pairs.len() >= count_max && pairs.get(name).is_none() {
         return Err(format!("a session has at most {count_max} {what}"));
     }
-    pairs.push((name.into(), value.into()));
+    pairs.set(name, value);
     Ok(())
 }
 

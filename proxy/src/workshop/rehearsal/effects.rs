@@ -3,7 +3,7 @@
 use super::lines::Author;
 use super::stage::{Actor, Stage};
 use super::{Difference, compare, say};
-use crate::dataplane::chain::FactsInner;
+use crate::dataplane::chain::{FactsInner, Pairs};
 use crate::workshop::script::{Restored, Step, WantedLine, WantedText};
 
 /// What the host says when a state was not taken in; the filter's own words follow it.
@@ -22,8 +22,8 @@ impl Stage<'_> {
         texts("attributes", &step.effects.attributes, &facts.attributes, &mut found);
         texts("upstream_headers", &step.effects.upstream_headers, &facts.upstream_headers, &mut found);
         if let Some(wanted) = &step.effects.subprotocols {
-            let got = facts.offered_subprotocols.as_ref();
-            if got != Some(wanted) {
+            let got = facts.offered_subprotocols.as_deref();
+            if got != Some(&**wanted) {
                 let got = got.map_or_else(|| "those of the client".to_owned(), |names| names.join(", "));
                 found.push(Difference::new("subprotocols", wanted.join(", "), got));
             }
@@ -105,14 +105,9 @@ impl Stage<'_> {
     }
 }
 
-fn texts(
-    of: &str,
-    wanted: &[(Box<str>, Option<WantedText>)],
-    got: &[(Box<str>, Box<str>)],
-    found: &mut Vec<Difference>,
-) {
+fn texts(of: &str, wanted: &[(Box<str>, Option<WantedText>)], got: &Pairs, found: &mut Vec<Difference>) {
     for (name, wanted) in wanted {
-        let got = got.iter().find(|(known, _)| known == name).map(|(_, value)| &**value);
+        let got = got.get(name);
         let same = match (wanted, got) {
             (Some(wanted), Some(got)) => compare::is_text(wanted, got),
             (None, None) => true,

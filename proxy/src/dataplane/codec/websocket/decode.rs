@@ -12,14 +12,20 @@ use crate::dataplane::codec::take;
 use crate::dataplane::message::MessageKind;
 use crate::dataplane::route::MessageLimits;
 
-/// The reading side of one connection. Plain data of a few words; what it allocates, it allocates while a message is
-/// partly there and not longer.
+/// The reading side of one connection. Between two messages two words; what it allocates, it allocates while a frame or a
+/// message is partly there and not longer.
 #[derive(Clone, Debug)]
 pub struct Decoder {
     role: Role,
+    /// None at the front of a message.
+    partial: Option<Box<Partial>>,
+}
+
+/// What has arrived of a message, or of a frame among its frames.
+#[derive(Clone, Debug, Default)]
+struct Partial {
     reading: Reading,
-    /// A message of which some has arrived.
-    message: Option<Box<Assembly>>,
+    message: Option<Assembly>,
 }
 
 /// What the next byte belongs to.
@@ -63,7 +69,7 @@ struct ControlFrame {
 impl Decoder {
     /// At the start of a connection on which we are `role`.
     pub fn new(role: Role) -> Self {
-        Self { role, reading: Reading::head(), message: None }
+        Self { role, partial: None }
     }
 
     /// Takes one event off the front of `input`, advancing it; unmasks in place. `Ok(None)`: all of `input` was taken, what
@@ -76,33 +82,39 @@ impl Decoder {
         if input.is_empty() {
             return Ok(None);
         }
-        let event = match self.whole_message(input, limits) {
-            Ok(None) => self.next_event(input, limits),
-            event => event,
-        };
+        let whole = self.whole_message(input, limits);
+        if let Ok(Some(_)) = whole {
+            return whole;
+        }
+        let mut partial = self.partial.take().map_or_else(Partial::default, |partial| *partial);
+        let event = whole.and_then(|_| partial.next_event(self.role, input, limits));
         if matches!(event, Err(_) | Ok(Some(Event::Close(_)))) {
-            self.reading = Reading::Ended;
-            self.message = None;
+            partial = Partial { reading: Reading::Ended, message: None };
+        }
+        if !partial.is_nothing() {
+            self.partial = Some(Box::new(partial));
         }
         event
     }
 
     /// Bytes of payload kept of what is incomplete.
     pub fn held_bytes(&self) -> usize {
-        let control = match &self.reading {
+        let Some(partial) = &self.partial else { return 0 };
+        let control = match &partial.reading {
             Reading::Control(frame) => frame.payload.len(),
             Reading::Head(_) | Reading::Data(_) | Reading::Ended => 0,
         };
-        control + self.message.as_ref().map_or(0, |message| message.bytes())
+        control + partial.message.as_ref().map_or(0, Assembly::bytes)
     }
 
     #[cfg(test)]
     pub(super) fn allocated_bytes(&self) -> usize {
-        let control = match &self.reading {
+        let Some(partial) = &self.partial else { return 0 };
+        let control = match &partial.reading {
             Reading::Control(frame) => frame.payload.capacity(),
             Reading::Head(_) | Reading::Data(_) | Reading::Ended => 0,
         };
-        control + self.message.as_ref().map_or(0, |message| size_of::<Assembly>() + message.capacity())
+        size_of::<Partial>() + control + partial.message.as_ref().map_or(0, Assembly::capacity)
     }
 
     /// A message in one frame that is all there, as most are: taken without a note of how far reading has come, for half
@@ -112,9 +124,9 @@ impl Decoder {
         input: &mut &'a mut [u8],
         limits: &MessageLimits,
     ) -> Result<Option<Event<'a>>, ProtocolError> {
-        let (Reading::Head(HeadBytes { length: 0, .. }), None) = (&self.reading, &self.message) else {
+        if self.partial.is_some() {
             return Ok(None);
-        };
+        }
         let Some((mut head, start)) = Head::parse(input, self.role)? else { return Ok(None) };
         let kind = match (head.opcode, head.fin) {
             (Opcode::Text, Fin::Last) => MessageKind::Text,
@@ -129,9 +141,16 @@ impl Decoder {
         head.mask.apply(payload);
         whole(kind, payload).map(Some)
     }
+}
+
+impl Partial {
+    fn is_nothing(&self) -> bool {
+        matches!(&self.reading, Reading::Head(HeadBytes { length: 0, .. })) && self.message.is_none()
+    }
 
     fn next_event<'a>(
         &mut self,
+        role: Role,
         input: &mut &'a mut [u8],
         limits: &MessageLimits,
     ) -> Result<Option<Event<'a>>, ProtocolError> {
@@ -139,7 +158,7 @@ impl Decoder {
             match &mut self.reading {
                 // Head => (Data | Control)
                 Reading::Head(held) => {
-                    let Some(head) = held.complete(input, self.role)? else { return Ok(None) };
+                    let Some(head) = held.complete(input, role)? else { return Ok(None) };
                     self.reading = self.begin(head, limits)?;
                 }
                 // Data => Head
@@ -151,7 +170,7 @@ impl Decoder {
                     }
                     frame.mask.apply(chunk);
                     frame.rest -= chunk.len();
-                    self.reading = if frame.rest == 0 { Reading::head() } else { Reading::Data(frame) };
+                    self.reading = if frame.rest == 0 { Reading::default() } else { Reading::Data(frame) };
                     if let Some(event) = self.on_data(frame, chunk)? {
                         return Ok(Some(event));
                     }
@@ -166,7 +185,7 @@ impl Decoder {
                         return Ok(None);
                     }
                     let event = frame.finish(chunk)?;
-                    self.reading = Reading::head();
+                    self.reading = Reading::default();
                     return Ok(Some(event));
                 }
                 Reading::Ended => {
@@ -201,7 +220,7 @@ impl Decoder {
         if rest > limits.frame_bytes_max {
             return Err(ProtocolError::FrameTooBig);
         }
-        let held = self.message.as_ref().map_or(0, |message| message.bytes());
+        let held = self.message.as_ref().map_or(0, Assembly::bytes);
         if rest > limits.message_bytes_max.saturating_sub(held) {
             return Err(ProtocolError::MessageTooBig);
         }
@@ -214,7 +233,7 @@ impl Decoder {
         if ends && self.message.is_none() {
             return whole(frame.kind, chunk).map(Some);
         }
-        let message = self.message.get_or_insert_with(|| Box::new(Assembly::new(frame.kind)));
+        let message = self.message.get_or_insert_with(|| Assembly::new(frame.kind));
         message.push(chunk, (frame.fin == Fin::Last).then_some(frame.rest))?;
         if !ends {
             return Ok(None);
@@ -232,8 +251,8 @@ fn whole(kind: MessageKind, payload: &mut [u8]) -> Result<Event<'_>, ProtocolErr
     Ok(Event::Message { kind, payload: Payload::Borrowed(payload) })
 }
 
-impl Reading {
-    fn head() -> Self {
+impl Default for Reading {
+    fn default() -> Self {
         Self::Head(HeadBytes::default())
     }
 }

@@ -96,7 +96,7 @@ fn a_session_that_is_told_to_go_drains_first() {
 fn a_name_that_comes_late_is_told_once() {
     let mut world = World::new(policy());
     let facts = world.session.core.facts.inner_mut();
-    facts.attributes.push(("user".into(), "alice".into()));
+    facts.attributes.set("user", "alice");
     // As the host does when a filter sets an attribute.
     facts.renamed = true;
     world.client_says("I am alice");

@@ -4,7 +4,7 @@ use super::*;
 
 #[test]
 fn an_idle_decoder_is_a_few_words() {
-    assert!(size_of::<Decoder>() <= 56, "{} bytes", size_of::<Decoder>());
+    assert!(size_of::<Decoder>() <= 16, "{} bytes", size_of::<Decoder>());
 }
 
 #[test]
@@ -56,7 +56,8 @@ fn a_big_announcement_costs_only_what_has_arrived() {
     let mut decoder = Decoder::new(Role::Server);
     let mut bytes = head(FIN | BINARY, &[0x80 | 127, 0, 0, 0, 0, 0, 0x10, 0, 0]);
     assert_eq!(hear_more(&mut decoder, bytes.clone(), &LIMITS), []);
-    assert_eq!((decoder.held_bytes(), decoder.allocated_bytes()), (0, 0));
+    assert_eq!(decoder.held_bytes(), 0);
+    assert!(decoder.allocated_bytes() < 100, "{} bytes", decoder.allocated_bytes());
 
     decoder = Decoder::new(Role::Server);
     bytes.extend(b"abc");

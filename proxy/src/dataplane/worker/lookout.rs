@@ -1,0 +1,149 @@
+//! Watches the sockets of a worker's sessions, by an epoll of the worker's own that tokio watches in turn. Registered with
+//! tokio each socket would take 256 bytes (its `ScheduledIo` has cache lines of its own), two of them more than all else of an
+//! idle session; here what is known of a socket is three bits at its session's place. What is read and written when is the
+//! driver's.
+
+use std::cell::Cell;
+use std::io;
+use std::net::TcpStream;
+use std::time::Duration;
+
+use mio::event::Event;
+use mio::{Events, Interest, Poll, Registry, Token};
+use tokio::io::unix::AsyncFd;
+
+/// See the module.
+pub(super) struct Lookout {
+    registry: Registry,
+    /// Until it is run.
+    poll: Cell<Option<Poll>>,
+}
+
+/// Which of a session's two connections.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Leg {
+    /// To the client.
+    Client = 0,
+    /// To the backend.
+    Upstream = 1,
+}
+
+/// What a socket was found ready for, until it turns out not to be any more.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Readiness(u8);
+
+/// What was found of both sockets of a session since it last asked.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct News {
+    /// Of its client's.
+    pub client: Readiness,
+    /// Of its upstream's.
+    pub upstream: Readiness,
+}
+
+/// Sockets that are told of at a time. More are asked for at once.
+const EVENTS_MAX: usize = 1024;
+
+impl Lookout {
+    pub(super) fn new() -> io::Result<Self> {
+        let poll = Poll::new()?;
+        Ok(Self { registry: poll.registry().try_clone()?, poll: Cell::new(Some(poll)) })
+    }
+
+    /// From now on what becomes of the socket is told under this key, first of all how it is. Closing it ends that.
+    pub(super) fn watch(&self, stream: TcpStream, key: usize, leg: Leg) -> io::Result<mio::net::TcpStream> {
+        let mut stream = mio::net::TcpStream::from_std(stream);
+        self.registry.register(&mut stream, Token(key * 2 + leg as usize), Interest::READABLE | Interest::WRITABLE)?;
+        Ok(stream)
+    }
+
+    /// Tells what becomes of sockets, for ever. Once.
+    ///
+    /// # Errors
+    /// The system has no room for the watch, or takes none of it: nothing is told any more.
+    pub(super) async fn run(&self, mut tell: impl FnMut(usize, Leg, Readiness)) -> io::Result<()> {
+        let Some(poll) = self.poll.take() else { return Ok(()) };
+        let mut watched = watched_by_tokio(poll)?;
+        let mut events = Events::with_capacity(EVENTS_MAX);
+        loop {
+            let mut ready = watched.readable_mut().await?;
+            match ready.get_inner_mut().poll(&mut events, Some(Duration::ZERO)) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                outcome => outcome?,
+            }
+            let mut told = 0;
+            for event in &events {
+                let (key, leg) = (event.token().0 / 2, event.token().0 % 2);
+                tell(key, if leg == 0 { Leg::Client } else { Leg::Upstream }, Readiness::of(event));
+                told += 1;
+            }
+            if told < EVENTS_MAX {
+                ready.clear_ready();
+            }
+        }
+    }
+}
+
+#[expect(unsafe_code, reason = "tokio asks for a promise about the descriptor that its types cannot ask for")]
+fn watched_by_tokio(poll: Poll) -> io::Result<AsyncFd<Poll>> {
+    // SAFETY: a `Poll` owns its descriptor from its beginning to its end and never another, and `AsyncFd` owns the `Poll`.
+    Ok(unsafe { AsyncFd::register_with_interest(poll, tokio::io::Interest::READABLE) }?)
+}
+
+impl Readiness {
+    const READABLE: u8 = 1;
+    const WRITABLE: u8 = 2;
+    /// No more comes after what can be read, and no other event will say so.
+    const ENDS: u8 = 4;
+
+    /// A new socket can be written to, and is heard of when there is something to read.
+    pub const NEW: Self = Self(Self::WRITABLE);
+
+    fn of(event: &Event) -> Self {
+        let bit = |is: bool, bit: u8| if is { bit } else { 0 };
+        let ends = event.is_read_closed() || event.is_error();
+        Self(
+            bit(event.is_readable() || ends, Self::READABLE)
+                | bit(event.is_writable() || event.is_write_closed() || event.is_error(), Self::WRITABLE)
+                | bit(ends, Self::ENDS),
+        )
+    }
+
+    /// It was found ready for this too.
+    pub fn add(&mut self, more: Self) {
+        self.0 |= more.0;
+    }
+
+    /// Whether reading may bring something.
+    pub fn is_readable(self) -> bool {
+        self.0 & Self::READABLE != 0
+    }
+
+    /// Whether writing may be possible.
+    pub fn is_writable(self) -> bool {
+        self.0 & Self::WRITABLE != 0
+    }
+
+    /// All there was has been read; more will be told of. The end would not be told of again, so it stays readable then.
+    pub fn was_emptied(&mut self) {
+        if self.0 & Self::ENDS == 0 {
+            self.0 &= !Self::READABLE;
+        }
+    }
+
+    /// It takes no more; that it does will be told.
+    pub fn was_filled(&mut self) {
+        self.0 &= !Self::WRITABLE;
+    }
+}
+
+impl News {
+    /// Adds what was found of one socket.
+    pub(super) fn with(mut self, leg: Leg, found: Readiness) -> Self {
+        match leg {
+            Leg::Client => self.client.add(found),
+            Leg::Upstream => self.upstream.add(found),
+        }
+        self
+    }
+}
