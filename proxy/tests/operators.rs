@@ -31,7 +31,8 @@ fn sessions() -> usize {
     std::env::var("BELAY_SESSIONS").map_or(SESSIONS, |count| count.parse().unwrap())
 }
 
-/// One worker, so that the bystander shares it with all others; a route and a backend for each batch.
+/// One worker, so that the bystander shares it with all others; a route and a backend for each batch. The crowd answers no
+/// probes.
 fn yaml(echo: &Echo, backends: &[SocketAddr]) -> String {
     let mut yaml = format!(
         "listeners: [{{ address: '{{listen}}', limits: {{ connections: 100000 }} }}]\nadmin: {{ address: '{{admin}}' }}\n\
@@ -40,8 +41,8 @@ fn yaml(echo: &Echo, backends: &[SocketAddr]) -> String {
     );
     for (number, backend) in backends.iter().enumerate() {
         yaml += &format!(
-            "  - {{ name: r{number}, match: {{ path_prefix: /crowd/{number}/ }}, backend: 'ws://{backend}', hold: {{ for: 24h, \
-             redial: {{ backoff: fixed, every: 1h }} }} }}\n"
+            "  - {{ name: r{number}, match: {{ path_prefix: /crowd/{number}/ }}, backend: 'ws://{backend}', heartbeat: {{ \
+             probe: off }}, hold: {{ for: 24h, redial: {{ backoff: fixed, every: 1h }} }} }}\n"
         );
     }
     yaml
