@@ -10,6 +10,7 @@ mod exports;
 mod filters;
 mod guard;
 mod heartbeats;
+mod memory;
 mod openapi;
 mod own;
 mod page;
@@ -29,6 +30,7 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 
 use self::guard::Guard;
+use crate::dataplane::memory::Memory;
 use crate::dataplane::probe::Networks;
 use crate::dataplane::visit::Visit;
 use crate::telemetry::LogControl;
@@ -36,7 +38,9 @@ pub use config::ConfigStatus;
 pub use endpoint::{Access, Answered, Answering, Asked, Endpoint, Parameter, Query, Values};
 pub use filters::source as filters;
 pub(crate) use guard::CHANGE_HEADER;
+pub use memory::source as memory;
 pub use metrics::{Family, Kind, Numbers, Part, Sample, Source};
+pub use process::resident_bytes;
 pub use readiness::{Phase, Readiness};
 
 /// What the port tells.
@@ -45,6 +49,8 @@ pub struct Sources {
     pub readiness: Readiness,
     /// What `/metrics` shows.
     pub numbers: Arc<Numbers>,
+    /// Whether there is any for newcomers.
+    pub memory: Memory,
     /// Where visits to each worker's sessions are sent.
     pub visits: Vec<mpsc::Sender<Visit>>,
     /// What is known of the clients' networks.

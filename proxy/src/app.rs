@@ -4,6 +4,7 @@ mod drain;
 mod files;
 mod filters;
 mod learned;
+mod memory;
 mod reload;
 pub mod workers;
 
@@ -96,7 +97,8 @@ fn serve(config: Config, telemetry: &telemetry::Telemetry) -> Result<(), StartEr
     let learned = config.networks.learned.map(|file| Learned::start(file, Arc::clone(&networks))).transpose()?;
     let (renew, renewed) = watch::channel(0);
     let worker_filters = WorkerFilters { make: filters.maker(), renewed };
-    let workers = Workers::start(Arc::clone(&dataplane), count, &worker_filters, &clients.sink(), &networks)?;
+    let memory = memory::watch(dataplane.limits.memory)?;
+    let workers = Workers::start(Arc::clone(&dataplane), count, &worker_filters, &clients.sink(), &networks, &memory)?;
     let parts = Parts {
         filters: filters.clone(),
         changer: workers.changer(&dataplane),
@@ -112,7 +114,10 @@ fn serve(config: Config, telemetry: &telemetry::Telemetry) -> Result<(), StartEr
     let numbers = Arc::new(Numbers {
         workers: workers.counters.clone(),
         telemetry: Arc::clone(&telemetry.counts),
-        more: [filters.source(), clients.source(), status.source(), certified].into_iter().chain(reported).collect(),
+        more: [filters.source(), clients.source(), status.source(), certified, admin::memory(&memory)]
+            .into_iter()
+            .chain(reported)
+            .collect(),
     });
     telemetry.export_metrics({
         let numbers = Arc::clone(&numbers);
@@ -123,6 +128,7 @@ fn serve(config: Config, telemetry: &telemetry::Telemetry) -> Result<(), StartEr
             let sources = admin::Sources {
                 readiness: readiness.clone(),
                 numbers,
+                memory,
                 visits: workers.visits.clone(),
                 networks,
                 endpoints: [clients.endpoint(), filters.endpoint(), status.endpoint()]

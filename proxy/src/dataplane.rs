@@ -24,6 +24,7 @@ pub mod drain;
 pub mod heartbeat;
 pub mod hold;
 pub mod ledger;
+pub mod memory;
 pub mod probe;
 pub mod state;
 pub mod trace;

@@ -5,6 +5,7 @@
 pub(crate) mod digest;
 pub(crate) mod gate;
 pub mod id;
+pub mod limiter;
 pub mod secret;
 pub(crate) mod stamp;
 pub mod time;

@@ -5,7 +5,7 @@
 use std::fmt::Write;
 use std::sync::Arc;
 
-use super::{config, exports, filters, process, traffic};
+use super::{config, exports, filters, memory, process, traffic};
 use crate::dataplane::ledger::Counters;
 use crate::{clients, report, telemetry, tls};
 
@@ -189,7 +189,7 @@ fn escape(value: &str, text: &mut String) {
 }
 
 /// Everything that is exported, by whose numbers they are.
-pub(super) fn families() -> [(&'static str, Vec<Family>); 8] {
+pub(super) fn families() -> [(&'static str, Vec<Family>); 9] {
     [
         ("Traffic", traffic::families()),
         ("Clients", clients::FAMILIES.to_vec()),
@@ -198,6 +198,7 @@ pub(super) fn families() -> [(&'static str, Vec<Family>); 8] {
         ("TLS", tls::FAMILIES.to_vec()),
         ("Configuration", config::FAMILIES.to_vec()),
         ("Telemetry", exports::FAMILIES.to_vec()),
+        ("Memory budget", memory::FAMILIES.to_vec()),
         ("Process", process::FAMILIES.to_vec()),
     ]
 }

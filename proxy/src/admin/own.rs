@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::endpoint::{Access, Answered, Endpoint, TEXT};
 use super::{Phase, Sources, heartbeats, metrics, page, sessions};
+use crate::dataplane::memory::Memory;
 use crate::time::Instant;
 
 const READY: &[(u16, &str)] = &[(200, "Clients are taken."), (503, "They are not; the body says why.")];
@@ -21,7 +22,7 @@ pub(super) fn endpoints(sources: Arc<Sources>) -> Vec<Endpoint> {
     endpoints.extend([
         Endpoint::page("/live", Access::Open, "Whether the process lives.", |_| text("live\n")).media(TEXT),
         Endpoint::page("/ready", Access::Open, "Whether clients are taken.", move |_| {
-            readiness(ready.readiness.phase())
+            readiness(ready.readiness.phase(), &ready.memory)
         })
         .media(TEXT)
         .outcomes(READY),
@@ -63,10 +64,16 @@ fn text(body: impl Into<bytes::Bytes>) -> Answered {
     Answered::text(StatusCode::OK, TEXT, body)
 }
 
-fn readiness(phase: Phase) -> Answered {
-    let unready = |why: &'static str| Answered::text(StatusCode::SERVICE_UNAVAILABLE, TEXT, why);
+fn readiness(phase: Phase, memory: &Memory) -> Answered {
+    let unready = |why: &str| Answered::text(StatusCode::SERVICE_UNAVAILABLE, TEXT, why.to_owned());
     match phase {
         Phase::Starting => unready("starting: not every worker listens yet\n"),
+        Phase::Serving if memory.is_short() => {
+            let (used, budget) = (memory.used(), memory.budget().unwrap_or_default());
+            unready(&format!(
+                "memory: {used} bytes are used of a budget of {budget}; sessions go on, newcomers are turned away\n"
+            ))
+        }
         Phase::Serving => text("ready\n"),
         Phase::Draining => unready("draining: the process is going away\n"),
     }

@@ -16,16 +16,24 @@ pub(super) static FAMILIES: [Family; 6] = [
     Family::gauge("belay_build_info", &["version"], "Always 1; the version is the label."),
 ];
 
+/// Memory that is really there (proc(5), `VmRSS`).
+pub fn resident_bytes() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    number(&status, "VmRSS:").map(|kib| (kib * 1024.0) as u64)
+}
+
+/// What stands behind a key at the beginning of a line.
+fn number(text: &str, key: &str) -> Option<f64> {
+    let rest = text.lines().find_map(|line| line.strip_prefix(key))?;
+    rest.split_whitespace().next()?.parse().ok()
+}
+
 /// As it is now. What cannot be read is left out.
 pub(super) fn samples() -> Vec<Sample> {
     let [resident, open, max, cpu, threads, build] = &FAMILIES;
     let proc = Path::new("/proc/self");
     let status = std::fs::read_to_string(proc.join("status")).unwrap_or_default();
     let limits = std::fs::read_to_string(proc.join("limits")).unwrap_or_default();
-    let number = |text: &str, key: &str| {
-        let rest = text.lines().find_map(|line| line.strip_prefix(key))?;
-        rest.split_whitespace().next()?.parse::<f64>().ok()
-    };
     let time = clock_gettime(ClockId::ProcessCPUTime);
     [
         number(&status, "VmRSS:").map(|kib| resident.sample(&[], kib * 1024.0)),

@@ -11,13 +11,14 @@ use crate::telemetry::{self, Environment, Settings};
 struct Port {
     admin: Admin,
     readiness: Readiness,
+    memory: Memory,
     workers: Vec<Arc<Counters>>,
     _log: tracing::Dispatch,
 }
 
 fn port() -> Port {
     let (dispatch, telemetry) = telemetry::prepare(&Settings::default(), &Environment::of(&[])).unwrap();
-    let readiness = Readiness::new();
+    let (readiness, memory) = (Readiness::new(), Memory::default());
     let workers = vec![Arc::new(Counters::default()), Arc::new(Counters::default())];
     static ODD: Family = Family::gauge("belay_odd", &["name"], "Odd.");
     let more: Source = Box::new(|| vec![ODD.sample(&["a\"b\\c\nd"], 0.5)]);
@@ -28,13 +29,14 @@ fn port() -> Port {
             telemetry: Arc::clone(&telemetry.counts),
             more: vec![more],
         }),
+        memory: memory.clone(),
         networks: Arc::default(),
         endpoints: Vec::new(),
         visits: Vec::new(),
         log: telemetry.log.clone(),
     };
     let admin = Admin::start("127.0.0.1:0".parse().unwrap(), None, sources).unwrap();
-    Port { admin, readiness, workers, _log: dispatch }
+    Port { admin, readiness, memory, workers, _log: dispatch }
 }
 
 impl Port {
@@ -65,6 +67,12 @@ fn readiness_follows_the_process_and_liveness_does_not() {
     assert!(port.ask("GET", "/ready").starts_with("HTTP/1.1 503"));
     assert!(port.ask("GET", "/live").starts_with("HTTP/1.1 200"));
     port.readiness.set(Phase::Serving);
+    assert!(port.ask("GET", "/ready").starts_with("HTTP/1.1 200"));
+    port.memory.set_budget(Some(1000));
+    port.memory.observe(1001);
+    let answer = port.ask("GET", "/ready");
+    assert!(answer.starts_with("HTTP/1.1 503") && answer.contains("memory: 1001 bytes are used"), "{answer}");
+    port.memory.observe(10);
     assert!(port.ask("GET", "/ready").starts_with("HTTP/1.1 200"));
     port.readiness.set(Phase::Draining);
     let answer = port.ask("GET", "/ready");

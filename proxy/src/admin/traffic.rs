@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::metrics::{Family, Part, Sample};
 use crate::dataplane::ledger::{Counters, Flow, LossReason, Tables, Times};
+use crate::dataplane::listener::Refused;
 use crate::dataplane::message::Direction;
 use crate::dataplane::upstream::Reached;
 use crate::tls::HandshakeFailure;
@@ -64,14 +65,10 @@ static LOST: Family = Family::counter(
 );
 
 /// One number for the process.
-static TOTALS: [Read<Counters>; 22] = [
+static TOTALS: [Read<Counters>; 21] = [
     (Family::counter("belay_connections_accepted_total", &[], "Connections of clients accepted."), |counters| {
         counters.connections_accepted.value()
     }),
-    (
-        Family::counter("belay_connections_refused_total", &[], "Of these, closed at once since a limit was reached."),
-        |counters| counters.connections_refused.value(),
-    ),
     (Family::counter("belay_tls_handshakes_total", &[], "TLS handshakes with clients that were done."), |counters| {
         counters.tls_handshakes.value()
     }),
@@ -174,6 +171,12 @@ static BACKENDS: [Family; 3] = [
     Family::counter("belay_backend_dials_failed_total", &["backend"], "Of these, those that did not reach it."),
 ];
 
+static CONNECTIONS_REFUSED: Family = Family::counter(
+    "belay_connections_refused_total",
+    &["reason"],
+    "Connections closed at once since a limit was reached, see [Limits](limits.md) for the reasons.",
+);
+
 static REFUSED: Family = Family::counter(
     "belay_handshakes_refused_total",
     &["by"],
@@ -197,7 +200,13 @@ pub(super) fn families() -> Vec<Family> {
     let flows = FLOWS.iter().map(|(family, _)| *family);
     let totals = TOTALS.iter().map(|(family, _)| *family);
     let times = TIMES.iter().map(|(family, _)| *family);
-    flows.chain([LOST]).chain(totals).chain(times).chain(BACKENDS).chain([REFUSED, TLS_FAILED, SENT, TABLES]).collect()
+    flows
+        .chain([LOST])
+        .chain(totals)
+        .chain(times)
+        .chain(BACKENDS)
+        .chain([CONNECTIONS_REFUSED, REFUSED, TLS_FAILED, SENT, TABLES])
+        .collect()
 }
 
 /// The workers' numbers, added up.
@@ -218,6 +227,9 @@ pub(super) fn workers(workers: &[Arc<Counters>]) -> Vec<Sample> {
         samples.extend(histogram(family, |part| sum(&|worker| part(read(worker)))));
     }
     samples.extend(backends(workers));
+    for why in Refused::ALL {
+        samples.push(CONNECTIONS_REFUSED.sample(&[why.label()], sum(&|worker| worker.refused(why).value())));
+    }
     samples.push(REFUSED.sample(&["belay"], sum(&|worker| worker.handshakes_refused.value())));
     for failure in HandshakeFailure::ALL {
         samples.push(TLS_FAILED.sample(&[failure.label()], sum(&|worker| worker.tls_failure(failure).value())));

@@ -20,7 +20,8 @@ pub use self::change::{Changer, Next, NextFilters, Progress, Sockets};
 use self::doors::Doors;
 use crate::dataplane::chain::{Filter, SharedFilter};
 use crate::dataplane::ledger::Counters;
-use crate::dataplane::listener::Connections;
+use crate::dataplane::listener::Turnstile;
+use crate::dataplane::memory::Memory;
 use crate::dataplane::probe::Networks;
 use crate::dataplane::route::Dataplane;
 use crate::dataplane::session::Budget;
@@ -54,8 +55,9 @@ pub struct Workers {
     threads: Vec<JoinHandle<()>>,
     phase: watch::Sender<Phase>,
     changes: Vec<mpsc::Sender<Change>>,
-    connections: Vec<Connections>,
+    turnstiles: Vec<Turnstile>,
     budget: Budget,
+    memory: Memory,
     /// One for each worker.
     pub counters: Vec<Arc<Counters>>,
     /// Where visits to each worker's sessions are sent.
@@ -111,10 +113,11 @@ impl Workers {
         filters: &WorkerFilters,
         states: &Arc<dyn StateSink>,
         networks: &Arc<Networks>,
+        memory: &Memory,
     ) -> Result<Self, StartError> {
         let budget = Budget::new(dataplane.limits.held_bytes_max);
-        let connections: Vec<_> =
-            dataplane.listeners.iter().map(|listener| Connections::new(listener.limits.connections_max)).collect();
+        let turnstiles: Vec<_> =
+            dataplane.listeners.iter().map(|listener| Turnstile::new(&listener.limits, memory.clone())).collect();
         let mut sockets: Vec<Vec<TcpListener>> = (0..count).map(|_| Vec::new()).collect();
         let mut addresses = Vec::new();
         for listener in &dataplane.listeners {
@@ -127,8 +130,9 @@ impl Workers {
             threads: Vec::new(),
             phase,
             changes: Vec::new(),
-            connections: connections.clone(),
+            turnstiles: turnstiles.clone(),
             budget: budget.clone(),
+            memory: memory.clone(),
             counters: Vec::new(),
             visits: Vec::new(),
             addresses,
@@ -141,8 +145,8 @@ impl Workers {
             let (ready, is_ready) = std::sync::mpsc::channel();
             let (dataplane, make, networks, states) =
                 (Arc::clone(&dataplane), Arc::clone(&filters.make), Arc::clone(networks), Arc::clone(states));
-            let (budget, connections, watched) = (budget.clone(), connections.clone(), watched.clone());
-            let renewed = filters.renewed.clone();
+            let (budget, turnstiles, watched) = (budget.clone(), turnstiles.clone(), watched.clone());
+            let (renewed, memory) = (filters.renewed.clone(), memory.clone());
             let (change, changes) = mpsc::channel(1);
             workers.changes.push(change);
             let body = move || {
@@ -155,12 +159,12 @@ impl Workers {
                     (_, Err(error)) => return drop(ready.send(Err(StartError::Filters(error)))),
                 };
                 let filters = filters.into_iter().map(shared).collect();
-                let worker = match Worker::new(dataplane, filters, counters, budget, states, networks) {
+                let worker = match Worker::new(dataplane, filters, counters, budget, memory, states, networks) {
                     Ok(worker) => Rc::new(worker),
                     Err(error) => return drop(ready.send(Err(StartError::Worker(error)))),
                 };
                 let signals = Signals { phase: watched, renewed, changes, visitors };
-                local.block_on(run(worker, sockets, connections, signals, move || drop(ready.send(Ok(())))));
+                local.block_on(run(worker, sockets, turnstiles, signals, move || drop(ready.send(Ok(())))));
             };
             let thread = std::thread::Builder::new().name(format!("belay-{index}")).spawn(body)?;
             workers.threads.push(thread);
@@ -177,8 +181,9 @@ impl Workers {
         Changer {
             workers: self.changes.clone(),
             listeners: dataplane.listeners.clone(),
-            connections: self.connections.clone(),
+            turnstiles: self.turnstiles.clone(),
             budget: self.budget.clone(),
+            memory: self.memory.clone(),
             pending: None,
         }
     }
@@ -215,7 +220,7 @@ struct Signals {
 async fn run(
     worker: Rc<Worker>,
     sockets: Vec<TcpListener>,
-    connections: Vec<Connections>,
+    turnstiles: Vec<Turnstile>,
     signals: Signals,
     ready: impl FnOnce(),
 ) {
@@ -251,7 +256,7 @@ async fn run(
         }
     });
     let mut doors = Doors::default();
-    doors.change(&worker, sockets.into_iter().map(Next::New).collect(), connections);
+    doors.change(&worker, sockets.into_iter().map(Next::New).collect(), turnstiles);
     ready();
     loop {
         tokio::select! {
@@ -282,14 +287,14 @@ async fn go_away(worker: &Rc<Worker>, doors: &mut Doors) {
 
 /// Nothing comes in between: whoever is served next is served by all of it.
 fn take_up(worker: &Rc<Worker>, doors: &mut Doors, change: Change) {
-    let Change { dataplane, filters, sockets, connections, taken } = change;
+    let Change { dataplane, filters, sockets, turnstiles, taken } = change;
     let before = worker.table();
     let filters = filters.into_iter().map(|next| match next {
         Next::Kept(place) => Rc::clone(&before.filters()[place]),
         Next::New(filter) => shared(filter),
     });
     worker.serve_by(dataplane, filters.collect());
-    doors.change(worker, sockets, connections);
+    doors.change(worker, sockets, turnstiles);
     drop(taken);
     let worker = Rc::clone(worker);
     tokio::task::spawn_local(async move {

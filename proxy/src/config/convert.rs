@@ -23,7 +23,7 @@ use super::diagnostics::Diagnostic;
 use super::path::Path;
 use super::tree::Node;
 use super::{Admin, Config, NetworksConfig, Origin, Shown, scalar, wire};
-use crate::dataplane::route::{Dataplane, Limits, Routes};
+use crate::dataplane::route::{Dataplane, Limits, MemoryBudget, Routes};
 use crate::tls::ClientTls;
 
 /// The validated file. It may be less than the file says if mistakes were noted, here or by the walk over the schema.
@@ -46,6 +46,14 @@ impl<'c> Convert<'c> {
     }
 }
 
+fn memory(budget: Option<wire::SizeOrOff>) -> MemoryBudget {
+    match budget {
+        None => MemoryBudget::OfContainer,
+        Some(wire::SizeOrOff::Off(_)) => MemoryBudget::Unlimited,
+        Some(wire::SizeOrOff::Size(scalar::Size(bytes))) => MemoryBudget::Bytes(bytes as u64),
+    }
+}
+
 impl Convert<'_> {
     fn file(&mut self, file: wire::File) -> Config {
         let shown = Shown::of(&file);
@@ -63,7 +71,7 @@ impl Convert<'_> {
                 listeners,
                 routes: Routes(self.routes(file.routes, &names, &doors, &top.key("routes"))),
                 filters: self.filters(file.filters, &top.key("filters")),
-                limits: Limits { held_bytes_max: file.limits.held_bytes.0 },
+                limits: Limits { held_bytes_max: file.limits.held_bytes.0, memory: memory(file.limits.memory) },
                 drain: self.drain(file.drain, &top.key("drain")),
             },
             shown,

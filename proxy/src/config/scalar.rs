@@ -8,7 +8,7 @@ mod secret;
 
 pub(super) use bytes::Delimiter;
 pub(super) use net::{Address, BackendScheme, BackendUrl, CloseCode, HoldCode, Host, HttpUrl, RequestPath};
-pub(super) use quantity::{Size, Time, TimeOrZero};
+pub(super) use quantity::{Rate, Size, Time, TimeOrZero};
 pub(super) use secret::SecretReference;
 
 use super::tree;
@@ -43,6 +43,7 @@ pub(super) fn check(schema_name: &str, value: &tree::Scalar) -> Option<Result<()
             quantity::unit_missing(value, "30s", "30ms").or_else(|| text(|s| TimeOrZero::read(s).map(drop)))
         }
         Size::NAME => quantity::unit_missing(value, "64B", "64KiB").or_else(|| text(|s| Size::read(s).map(drop))),
+        Rate::NAME => quantity::unit_missing(value, "1/s", "1/m").or_else(|| text(|s| Rate::read(s).map(drop))),
         Address::NAME => net::port_alone(value).or_else(|| text(|s| Address::read(s).map(drop))),
         BackendUrl::NAME => text(|s| BackendUrl::read(s).map(drop)),
         Delimiter::NAME => text(|s| Delimiter::read(s).map(drop)),

@@ -84,6 +84,21 @@ pub(super) struct Limits {
     ///
     /// Set it to what the container's memory leaves, about half; raise it if the count of lost messages names this limit.
     pub(super) held_bytes: Size,
+    /// Memory of the process. With more in use, new connections are refused and `/ready` says no; sessions go on. Without it,
+    /// four fifths of what the container may use, if that is limited; `off` takes everybody.
+    ///
+    /// Set it where there is no container, to what the machine can spare.
+    pub(super) memory: Option<SizeOrOff>,
+}
+
+/// A number of bytes, or none.
+#[derive(Deserialize, Serialize, JsonSchema, Clone, Copy, Debug)]
+#[serde(untagged)]
+pub(super) enum SizeOrOff {
+    /// As much as there is.
+    Off(Off),
+    /// So many.
+    Size(Size),
 }
 
 /// The port for operators.
@@ -125,7 +140,7 @@ impl Default for Networks {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { held_bytes: Size(validated::Limits::default().held_bytes_max) }
+        Self { held_bytes: Size(validated::Limits::default().held_bytes_max), memory: None }
     }
 }
 

@@ -86,6 +86,8 @@ const ROUNDS_MAX: u32 = 8;
 /// Reads of a round from each side, each of at most the worker's buffer. After one that came back short the second asks no
 /// kernel: it is known that the socket is empty, and it is watched from then on. So a message costs one round and not two.
 const READS_A_ROUND: u32 = 2;
+/// After this long they get it, too: filters may make few messages take long.
+const TURN: Duration = Duration::from_millis(1);
 
 impl Driver {
     /// A task for a session whose two connections stand.
@@ -112,8 +114,7 @@ impl Driver {
     }
 
     /// One round over everything that may have happened. Unless there is more to do, something wakes this task when there is.
-    fn round(&mut self, cx: &mut TaskContext<'_>, key: SessionKey) -> Progress {
-        let now = Instant::now();
+    fn round(&mut self, cx: &mut TaskContext<'_>, now: Instant, key: SessionKey) -> Progress {
         let mut asked = self.obey(now, key);
         asked |= self.run_errands(cx, now, key);
         asked |= self.dial(cx, now, key);
@@ -419,14 +420,20 @@ impl Future for Driver {
         let this = self.get_mut();
         let key = this.key;
         this.begin(cx);
+        let begun = Instant::now();
+        let mut now = begun;
         for _ in 0..ROUNDS_MAX {
-            let progress = this.round(cx, key);
+            let progress = this.round(cx, now, key);
             if this.session.is_closed() {
                 return Poll::Ready(());
             }
             if progress == Progress::None {
                 this.arm(key);
                 return Poll::Pending;
+            }
+            now = Instant::now();
+            if now - begun > TURN {
+                break;
             }
         }
         cx.waker().wake_by_ref();

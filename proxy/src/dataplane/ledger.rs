@@ -4,6 +4,7 @@
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
+use super::listener::Refused;
 use super::message::Direction;
 use super::upstream::Backends;
 use crate::tls::HandshakeFailure;
@@ -17,8 +18,8 @@ pub struct Counters {
     pub to_client: Flow,
     /// TCP connections accepted.
     pub connections_accepted: Counter,
-    /// TCP connections closed at once, since a limit was reached.
-    pub connections_refused: Counter,
+    /// TCP connections closed at once, since a limit was reached, by reason.
+    pub connections_refused: [Counter; Refused::ALL.len()],
     /// TLS handshakes with clients that were done.
     pub tls_handshakes: Counter,
     /// Those that came to nothing, by reason.
@@ -230,6 +231,11 @@ impl Counter {
 }
 
 impl Counters {
+    /// The count of one reason.
+    pub fn refused(&self, why: Refused) -> &Counter {
+        &self.connections_refused[why as usize]
+    }
+
     /// The count of one reason.
     pub fn tls_failure(&self, failure: HandshakeFailure) -> &Counter {
         &self.tls_failures[failure as usize]

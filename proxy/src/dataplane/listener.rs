@@ -1,76 +1,38 @@
-//! Accepts connections and reads their requests, within the listener's limits. What a request means is [`serve`]'s, and so
-//! is a connection without any. TLS comes first, in [`welcome`].
+//! Accepts connections and reads their requests, within the listener's limits. Whether a connection may come in is
+//! [`turnstile`]'s to say. What a request means is [`serve`]'s, and so is a connection without any. TLS comes first, in
+//! [`welcome`].
 
+mod patience;
+mod refusal;
+mod turnstile;
 mod welcome;
 
 use std::cell::Cell;
 use std::convert::Infallible;
+use std::error::Error as _;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::rc::Rc;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-use std::time::Duration;
 
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
-use tracing::{debug, warn};
+use tracing::debug;
 
+pub use self::patience::{Patience, Patient};
+pub use self::refusal::Refused;
+use self::refusal::{Manners, Refuser};
+pub use self::turnstile::{ConnectionSlot, Turnstile};
 use self::welcome::Doorman;
-use super::complaints::Complaints;
 use super::route::{Listener, ListenerLimits, Protocol};
 use super::serve::{self, Door, Entrance};
 use super::worker::Worker;
+use crate::time::Instant;
 
-/// Connections that are open, over all workers, and how many may be.
-#[derive(Clone, Debug)]
-pub struct Connections {
-    open: Arc<AtomicUsize>,
-    open_max: usize,
-}
-
-/// A connection's place among the open ones. Given back when dropped.
-#[derive(Debug)]
-pub struct ConnectionSlot(Arc<AtomicUsize>);
-
-impl Connections {
-    /// So many at a time, shared by all clones.
-    pub fn new(open_max: usize) -> Self {
-        Self { open: Arc::default(), open_max }
-    }
-
-    /// From now on so many. Those that are open count.
-    #[must_use]
-    pub fn limited_to(&self, open_max: usize) -> Self {
-        Self { open: Arc::clone(&self.open), open_max }
-    }
-
-    /// How many there are now.
-    pub fn open(&self) -> usize {
-        self.open.load(Relaxed)
-    }
-
-    fn take(&self) -> Option<ConnectionSlot> {
-        let slot = ConnectionSlot(Arc::clone(&self.open));
-        // Counted before it is compared, so that two workers cannot both take the last place.
-        (self.open.fetch_add(1, Relaxed) < self.open_max).then_some(slot)
-    }
-}
-
-impl Drop for ConnectionSlot {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Relaxed);
-    }
-}
-
-/// What a client over the limit is told, without reading its request.
-const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nConnection: close\r\nContent-Type: text/plain\r\nContent-Length: 21\r\n\r\ntoo many connections\n";
-/// The kernel has no file for us: connections are closing meanwhile, and asking again at once would only burn the core.
-const OUT_OF_FILES_PAUSE: Duration = Duration::from_millis(50);
+/// Connections that are accepted before whoever else has something to do gets a turn: of a flood, a millisecond or so.
+const ACCEPTED_AT_ONCE: usize = 16;
 
 /// What becomes of connections.
 enum Service {
@@ -79,42 +41,32 @@ enum Service {
 }
 
 /// Accepts for ever.
-pub async fn run(worker: Rc<Worker>, socket: Rc<TcpListener>, listener: Listener, connections: Connections) {
+pub async fn run(worker: Rc<Worker>, socket: Rc<TcpListener>, listener: Listener, turnstile: Turnstile) {
     let listener = Rc::new(listener);
     let service = match listener.protocol {
         Protocol::Http => Service::Http(Rc::new(http(&listener.limits))),
         Protocol::Tcp => Service::Raw,
     };
     let doorman = Rc::new(Doorman::default());
-    let complaints = Complaints::default();
-    loop {
+    let mut refuser = Refuser::new(match (&service, &listener.tls) {
+        (Service::Http(_), None) => Manners::Answer,
+        _ => Manners::Hang,
+    });
+    for count in 1_usize.. {
         match socket.accept().await {
             Ok((stream, peer)) => {
                 worker.counters.connections_accepted.add(1);
-                match connections.take() {
-                    Some(slot) => serve(&service, &worker, &listener, &doorman, Arrival { stream, peer, slot }),
-                    None => {
-                        worker.counters.connections_refused.add(1);
-                        if complaints.is_due() {
-                            warn!(
-                                limit = connections.open_max,
-                                "refusing clients: the listener's connections are all taken"
-                            );
-                        }
-                        if let (Service::Http(_), None) = (&service, &listener.tls) {
-                            tokio::task::spawn_local(refuse(stream));
-                        }
-                    }
+                match turnstile.admit(peer.ip(), Instant::now()) {
+                    Ok(slot) => serve(&service, &worker, &listener, &doorman, Arrival { stream, peer, slot }),
+                    Err(why) => refuser.refuse(why, &worker.counters, stream),
                 }
             }
-            Err(error) if is_out_of_files(&error) => {
-                if complaints.is_due() {
-                    warn!(%error, "cannot accept: this process may open no more files; raise its limit (ulimit -n) or lower the listener's connections");
-                }
-                tokio::time::sleep(OUT_OF_FILES_PAUSE).await;
-            }
+            Err(error) if is_out_of_files(&error) => refuser.refuse_next(&worker.counters, &socket).await,
             // The client gave up between connecting and being accepted.
             Err(error) => debug!(%error, "cannot accept a connection"),
+        }
+        if count % ACCEPTED_AT_ONCE == 0 {
+            tokio::task::yield_now().await;
         }
     }
 }
@@ -171,12 +123,14 @@ async fn serve_requests(
 ) {
     let Arrival { stream, peer, slot } = arrival;
     let Some((stream, tls)) = doorman.welcome(&listener, &worker.counters, stream, peer).await else { return };
-    let door = Door { listener, peer, tls, slot: Rc::new(Cell::new(Some(slot))) };
+    let patience = Patience::default();
+    let stream = TokioIo::new(Patient::new(stream, patience.clone()));
+    let door = Door { listener, peer, tls, patience, slot: Rc::new(Cell::new(Some(slot))) };
     let service = service_fn(|request| {
         let (worker, door) = (Rc::clone(&worker), &door);
         async move { Ok::<_, Infallible>(serve::request(worker, request, door).await) }
     });
-    let mut connection = pin!(http.serve_connection(TokioIo::new(stream), service).with_upgrades());
+    let mut connection = pin!(http.serve_connection(stream, service).with_upgrades());
     let outcome = tokio::select! {
         outcome = connection.as_mut() => outcome,
         // The request that is under way is answered, and no other.
@@ -188,16 +142,14 @@ async fn serve_requests(
     if let Err(error) = outcome {
         // A client's mistake or its leaving: hyper has answered it as far as it can be answered.
         debug!(%peer, %error, "a connection ended badly");
+        let cause = error.source().and_then(|cause| cause.downcast_ref::<io::Error>());
+        if cause.is_some_and(|cause| cause.kind() == io::ErrorKind::TimedOut) {
+            worker.counters.clients_misbehaved.add(1);
+        }
         if error.is_parse() {
             doorman.tell_of_nonsense(&door.listener, peer);
         }
     }
-}
-
-async fn refuse(mut stream: TcpStream) {
-    // The client may be gone already, and nothing depends on its hearing this.
-    drop(stream.write_all(FULL).await);
-    drop(stream.shutdown().await);
 }
 
 fn is_out_of_files(error: &io::Error) -> bool {

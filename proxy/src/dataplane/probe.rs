@@ -11,7 +11,7 @@ mod prober;
 #[cfg(test)]
 mod tests;
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 use super::chain::Facts;
@@ -158,16 +158,22 @@ impl GroupBy {
 impl Prefixes {
     /// The network of an address. An IPv4 address in IPv6's clothes (`::ffff:192.0.2.1`) counts as what it is.
     pub fn network(self, address: IpAddr) -> Box<str> {
+        match self.first_of(address) {
+            IpAddr::V4(network) => format!("{network}/{}", self.v4).into(),
+            IpAddr::V6(network) => format!("{network}/{}", self.v6).into(),
+        }
+    }
+
+    /// The same, by its first address.
+    pub fn first_of(self, address: IpAddr) -> IpAddr {
         match address.to_canonical() {
             IpAddr::V4(address) => {
                 let kept = u32::MAX.checked_shl(32 - u32::from(self.v4.min(32))).unwrap_or(0);
-                let network = std::net::Ipv4Addr::from(u32::from(address) & kept);
-                format!("{network}/{}", self.v4).into()
+                Ipv4Addr::from(u32::from(address) & kept).into()
             }
             IpAddr::V6(address) => {
                 let kept = u128::MAX.checked_shl(128 - u32::from(self.v6.min(128))).unwrap_or(0);
-                let network = std::net::Ipv6Addr::from(u128::from(address) & kept);
-                format!("{network}/{}", self.v6).into()
+                Ipv6Addr::from(u128::from(address) & kept).into()
             }
         }
     }

@@ -12,6 +12,8 @@ use super::codec::Framing;
 use super::drain::Drain;
 use super::heartbeat::HeartbeatPolicy;
 use super::hold::HoldPolicy;
+use super::probe::Prefixes;
+use crate::limiter::Rate;
 use crate::tls::{ClientTls, ServerTls};
 
 pub use filter::{FailurePolicy, FilterLimits, FilterSource, FilterSpec, Isolation};
@@ -66,8 +68,25 @@ pub struct ListenerLimits {
     pub header_bytes_max: usize,
     /// Count of headers. Default 100.
     pub headers_max: usize,
-    /// Open connections; more are closed at once. Default 100,000.
+    /// Open connections; more are refused. Default 100,000.
     pub connections_max: usize,
+    /// How fast connections may come, over all workers; more are refused. Default: as they come.
+    pub accept: Option<Rate>,
+    /// What one of its peers may do.
+    pub peer: PeerLimits,
+}
+
+/// What one peer of a listener may do: one address, or one network.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct PeerLimits {
+    /// Open connections, over all workers; more are refused. Default: as many as the listener has.
+    pub connections_max: Option<usize>,
+    /// How fast they may come; more are refused. Default: as they come.
+    pub accept: Option<Rate>,
+    /// Whose addresses are one peer. Default: each of IPv4, those of a /64 of IPv6.
+    pub prefixes: Prefixes,
+    /// Peers whose rate is known; when so many are in use, further ones share one. Default 100,000, about 50 bytes each.
+    pub entries_max: usize,
 }
 
 /// Limits that all listeners share.
@@ -75,6 +94,20 @@ pub struct ListenerLimits {
 pub struct Limits {
     /// Payload held for all sessions together, both directions. Default 256 MiB. A session that would need more is closed.
     pub held_bytes_max: usize,
+    /// Memory of the process; with more, no clients are let in.
+    pub memory: MemoryBudget,
+}
+
+/// How much memory the process may use before it lets nobody in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum MemoryBudget {
+    /// What its container leaves it, if that is limited. The default.
+    #[default]
+    OfContainer,
+    /// Bytes.
+    Bytes(u64),
+    /// As much as there is.
+    Unlimited,
 }
 
 /// Routes in their order in the YAML.
@@ -212,13 +245,22 @@ impl Default for ListenerLimits {
             header_bytes_max: 16 * 1024,
             headers_max: 100,
             connections_max: 100_000,
+            accept: None,
+            peer: PeerLimits::default(),
         }
+    }
+}
+
+impl Default for PeerLimits {
+    fn default() -> Self {
+        // An end user's network in IPv6 (RFC 6177): one who has a /64 has all of its addresses.
+        Self { connections_max: None, accept: None, prefixes: Prefixes { v4: 32, v6: 64 }, entries_max: 100_000 }
     }
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { held_bytes_max: 256 * 1024 * 1024 }
+        Self { held_bytes_max: 256 * 1024 * 1024, memory: MemoryBudget::default() }
     }
 }
 

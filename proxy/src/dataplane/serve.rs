@@ -26,14 +26,14 @@ use super::chain::{self, Facts};
 use super::driver::{Driver, Early};
 use super::forward;
 use super::handshake::Handshake;
-use super::listener::ConnectionSlot;
+use super::listener::{ConnectionSlot, Patience, Patient};
 use super::route::{Came, Listener};
 use super::trace::{Connect, ConnectSpan, HandshakeSpan};
 use super::upstream::{self, DialError, Dialled, accept_for, has_token};
 use super::worker::{RouteState, Worker};
 use crate::id::SessionId;
 use crate::time::Instant;
-use crate::tls::{Peer, Stream};
+use crate::tls::Peer;
 
 /// What we answer with: the forwarder's bodies and texts of our own, or a backend's refusal of a handshake.
 type Body = Either<forward::Body, Incoming>;
@@ -52,6 +52,8 @@ pub struct Door {
     pub peer: SocketAddr,
     /// Who it has shown to be.
     pub tls: Peer,
+    /// How long it may read nothing.
+    pub patience: Patience,
     /// The connection's place.
     pub slot: Slot,
 }
@@ -131,6 +133,7 @@ async fn forward_plain(
             upstream::apply_facts(request.headers_mut(), facts);
         }
     }
+    door.patience.set(route.route.slow_client.stall_timeout);
     worker.counters.requests_forwarded.add(1);
     let connect = ConnectSpan::start(&span.context(), &Connect::of_request(&route.route, &request));
     connect.inject(request.headers_mut());
@@ -160,6 +163,10 @@ async fn open_session(
         response
     };
     let accept = check_handshake(&request).map_err(refused)?;
+    if worker.memory.is_short() {
+        // Its connection is from better times.
+        return Err(refused(try_later("no memory for another session\n")));
+    }
     let mut handshake = read_handshake(&request, door);
     span.session(handshake.session);
     handshake.trace = span.context();
@@ -173,13 +180,13 @@ async fn open_session(
     let upgrade = hyper::upgrade::on(&mut request);
     let (worker, slot, peer) = (Rc::clone(worker), Rc::clone(&door.slot), door.peer);
     tokio::task::spawn_local(async move {
-        match upgrade.await.map(|upgraded| upgraded.downcast::<TokioIo<Stream>>()) {
+        match upgrade.await.map(|upgraded| upgraded.downcast::<TokioIo<Patient>>()) {
             Ok(Ok(parts)) => {
                 // A copy of its own length: the original keeps hyper's whole read buffer alive.
                 let early = Early { client: Bytes::copy_from_slice(&parts.read_buf), upstream: dialled.early };
                 let Some(slot) = slot.take() else { return };
                 let session = guest.into_session(connecting);
-                let client = parts.io.into_inner();
+                let client = parts.io.into_inner().into_inner();
                 tokio::task::spawn_local(Driver::new(worker, session, client, dialled.stream, early, slot));
             }
             // The client left between its request and our answer.
@@ -273,6 +280,12 @@ fn no_upstream(route: &str, error: DialError) -> Refusal {
     };
     let mut response = plain(status, format!("the backend of route '{route}' does not answer\n"));
     response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    Box::new(response)
+}
+
+fn try_later(why: &'static str) -> Refusal {
+    let mut response = plain(StatusCode::SERVICE_UNAVAILABLE, why);
+    response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("5"));
     Box::new(response)
 }
 

@@ -10,6 +10,7 @@ mod heartbeats;
 mod holding;
 mod messages;
 mod outbox;
+mod parts;
 mod probing;
 mod proof;
 mod replay;
@@ -167,6 +168,9 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 /// The same for a backend whose raw client has closed its half of the connection: it may have much to say yet, so this is
 /// its silence.
 const HALF_CLOSED_TIMEOUT: Duration = Duration::from_secs(60);
+/// What a client may say before other sessions of its worker have their turn: of one-byte messages, a fraction of a millisecond
+/// without filters.
+const EVENTS_AT_ONCE: usize = 256;
 /// An upstream that stood this long starts the backoff anew.
 const STABLE_AFTER: Duration = Duration::from_secs(1);
 
@@ -213,9 +217,19 @@ impl Session {
         Self { client_reader: framing.reader(Role::Server), upstream_reader: framing.reader(Role::Client), core }
     }
 
-    /// Bytes came from the client. They are unmasked in place.
-    pub fn handle_client_bytes(&mut self, cx: &mut Context<'_>, mut bytes: &mut [u8]) {
-        while self.core.hears_client() {
+    /// Bytes came from the client. They are unmasked in place. What is left when it has said `EVENTS_AT_ONCE` things is
+    /// looked at in [`Session::handle_behind`].
+    pub fn handle_client_bytes(&mut self, cx: &mut Context<'_>, bytes: &mut [u8]) {
+        let before = self.client_reader.held_bytes();
+        self.hear_client(cx, bytes);
+        self.settle_part(cx, Direction::ToBackend, before);
+    }
+
+    fn hear_client(&mut self, cx: &mut Context<'_>, mut bytes: &mut [u8]) {
+        for _ in 0..EVENTS_AT_ONCE {
+            if !self.core.hears_client() {
+                return;
+            }
             if self.core.waiting.has(Direction::ToBackend) {
                 return self.core.waiting.keep(Direction::ToBackend, bytes);
             }
@@ -230,10 +244,17 @@ impl Session {
                 Err(error) => return self.core.on_client_misbehaved(cx, &error),
             }
         }
+        self.core.waiting.keep(Direction::ToBackend, bytes);
     }
 
     /// Bytes came from the upstream.
-    pub fn handle_upstream_bytes(&mut self, cx: &mut Context<'_>, mut bytes: &mut [u8]) {
+    pub fn handle_upstream_bytes(&mut self, cx: &mut Context<'_>, bytes: &mut [u8]) {
+        let before = self.upstream_reader.held_bytes();
+        self.hear_upstream(cx, bytes);
+        self.settle_part(cx, Direction::ToClient, before);
+    }
+
+    fn hear_upstream(&mut self, cx: &mut Context<'_>, mut bytes: &mut [u8]) {
         while self.core.hears_upstream() {
             if self.core.waiting.has(Direction::ToClient) {
                 return self.core.waiting.keep(Direction::ToClient, bytes);
@@ -253,6 +274,9 @@ impl Session {
 
     /// The client's connection ended, or broke. On raw TCP the end of the client's stream is its close: it may still read.
     pub fn handle_client_gone(&mut self, cx: &mut Context<'_>, ending: Ending) {
+        while self.has_behind() {
+            self.handle_behind(cx);
+        }
         match (ending, &self.core.route.route.framing) {
             (Ending::Eof, Framing::Raw(_)) => {
                 let cut_off = self.client_reader.held_bytes();
@@ -269,6 +293,7 @@ impl Session {
     /// The upstream's connection is over.
     pub fn handle_upstream_gone(&mut self, cx: &mut Context<'_>, ending: Ending) {
         self.core.on_upstream_gone(cx, ending);
+        self.forget_part(cx, Direction::ToClient);
     }
 
     /// The driver has begun to dial, as [`Session::upstream_wish`] asked.
@@ -278,7 +303,7 @@ impl Session {
 
     /// A connection to the backend stands, which took `connecting`.
     pub fn handle_connected(&mut self, cx: &mut Context<'_>, connecting: Duration) {
-        self.upstream_reader = self.core.route.route.framing.reader(Role::Client);
+        self.forget_part(cx, Direction::ToClient);
         self.core.waiting.forget_behind(Direction::ToClient);
         self.core.on_connected(cx, connecting);
     }
@@ -304,6 +329,8 @@ impl Session {
     /// Its task is dropped, since the worker ends before it does.
     pub fn handle_abandoned(&mut self, cx: &mut Context<'_>) {
         self.core.end(cx, EndReason::Drained);
+        self.forget_part(cx, Direction::ToBackend);
+        self.forget_part(cx, Direction::ToClient);
     }
 
     /// Does what is due. To be called at [`Session::next_deadline`]; harmless before.

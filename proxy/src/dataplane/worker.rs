@@ -24,6 +24,7 @@ use tracing::{error, info, warn};
 use super::chain::{Renewal, SharedFilter};
 use super::complaints::Complaints;
 use super::ledger::Counters;
+use super::memory::Memory;
 use super::message::CloseReason;
 use super::probe::Networks;
 use super::route::Dataplane;
@@ -49,6 +50,8 @@ pub struct Worker {
     pub tls_complaints: Complaints,
     /// So many sessions may dial at a time.
     pub dialling: Rc<Semaphore>,
+    /// Whether there is any for further sessions.
+    pub memory: Memory,
     /// Who keeps count of clients.
     pub states: Arc<dyn StateSink>,
     /// Another takes its place in a reload.
@@ -134,6 +137,7 @@ impl Worker {
         filters: Vec<SharedFilter>,
         counters: Arc<Counters>,
         budget: Budget,
+        memory: Memory,
         states: Arc<dyn StateSink>,
         networks: Arc<Networks>,
     ) -> io::Result<Self> {
@@ -146,6 +150,7 @@ impl Worker {
             dialling: Rc::new(Semaphore::new(DIALLING_MAX)),
             states,
             budget,
+            memory,
             networks,
             sessions: RefCell::default(),
             lookout: Lookout::new()?,

@@ -5,7 +5,6 @@ pub(super) mod breaker;
 mod breakers;
 mod counts;
 pub(super) mod files;
-pub(super) mod limiter;
 mod limiters;
 pub(super) mod log;
 mod store;

@@ -9,13 +9,13 @@ use wasmtime::ResourceLimiter;
 
 use super::context::Context;
 use super::deadline::{Deadline, Ruling, thread_cpu};
-use super::services::limiter::Limiter;
 use super::services::{Count, SharedBreaker};
 use super::stats::FilterStats;
 use crate::dataplane::chain::Facts;
 use crate::dataplane::trace::TraceContext;
 use crate::gate::Gate;
 use crate::id::SessionId;
+use crate::limiter::Limiter;
 use crate::time::Instant;
 
 /// Elements of all tables of an instance: function pointers, mostly. Python's are about 30,000.

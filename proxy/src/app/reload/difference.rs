@@ -32,7 +32,7 @@ pub(super) enum Effect {
 }
 
 /// By the beginning of a key, `*` standing for one name; the longest that fits decides. docs/reload.md says it in more words.
-pub(super) const EFFECTS: [(&str, Effect); 16] = [
+pub(super) const EFFECTS: [(&str, Effect); 19] = [
     ("admin", Effect::Restart),
     ("clients", Effect::Restart),
     ("drain", Effect::Live),
@@ -40,7 +40,10 @@ pub(super) const EFFECTS: [(&str, Effect); 16] = [
     ("filters", Effect::Live),
     ("limits", Effect::Live),
     ("listeners", Effect::NewSessions),
+    ("listeners.*.limits.accept_burst", Effect::Live),
+    ("listeners.*.limits.accept_rate", Effect::Live),
     ("listeners.*.limits.connections", Effect::Live),
+    ("listeners.*.limits.peer", Effect::Live),
     ("networks", Effect::Restart),
     ("registries", Effect::Live),
     ("report", Effect::Restart),

@@ -9,8 +9,10 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
 use super::{StartError, sockets};
+use crate::app::memory;
 use crate::dataplane::chain::Filter;
-use crate::dataplane::listener::Connections;
+use crate::dataplane::listener::Turnstile;
+use crate::dataplane::memory::Memory;
 use crate::dataplane::route::{Dataplane, Listener};
 use crate::dataplane::session::Budget;
 
@@ -32,7 +34,7 @@ pub(super) struct Change {
     /// One for each of its listeners.
     pub(super) sockets: Vec<Next<TcpListener>>,
     /// The same.
-    pub(super) connections: Vec<Connections>,
+    pub(super) turnstiles: Vec<Turnstile>,
     /// Dropped when it is taken up.
     pub(super) taken: std::sync::mpsc::Sender<()>,
 }
@@ -44,8 +46,9 @@ pub struct Sockets(Vec<Next<(SocketAddr, Vec<TcpListener>)>>);
 pub struct Changer {
     pub(super) workers: Vec<mpsc::Sender<Change>>,
     pub(super) listeners: Vec<Listener>,
-    pub(super) connections: Vec<Connections>,
+    pub(super) turnstiles: Vec<Turnstile>,
     pub(super) budget: Budget,
+    pub(super) memory: Memory,
     /// Says when all have taken up the last.
     pub(super) pending: Option<Receiver<()>>,
 }
@@ -95,31 +98,31 @@ impl Changer {
     /// Sends everybody theirs: `filters` has one for each worker. Only when settled.
     pub fn change(&mut self, dataplane: Arc<Dataplane>, sockets: Sockets, filters: Vec<NextFilters>) {
         let mut each: Vec<Vec<Next<TcpListener>>> = self.workers.iter().map(|_| Vec::new()).collect();
-        let mut connections = Vec::new();
+        let mut turnstiles = Vec::new();
         for (listener, next) in dataplane.listeners.iter().zip(sockets.0) {
-            let open_max = listener.limits.connections_max;
             match next {
                 Next::Kept(place) => {
                     each.iter_mut().for_each(|worker| worker.push(Next::Kept(place)));
-                    connections.push(self.connections[place].limited_to(open_max));
+                    turnstiles.push(self.turnstiles[place].limited_by(&listener.limits));
                 }
                 Next::New((address, sockets)) => {
                     each.iter_mut().zip(sockets).for_each(|(worker, socket)| worker.push(Next::New(socket)));
-                    connections.push(Connections::new(open_max));
+                    turnstiles.push(Turnstile::new(&listener.limits, self.memory.clone()));
                     tracing::info!(%address, "listening");
                 }
             }
         }
         self.budget.set_bytes_max(dataplane.limits.held_bytes_max);
+        self.memory.set_budget(memory::budget(dataplane.limits.memory));
         let (taken, pending) = channel();
         for ((worker, sockets), filters) in self.workers.iter().zip(each).zip(filters) {
-            let (dataplane, connections, taken) = (Arc::clone(&dataplane), connections.clone(), taken.clone());
+            let (dataplane, turnstiles, taken) = (Arc::clone(&dataplane), turnstiles.clone(), taken.clone());
             // There is room when all have settled; who does not listen any more has ended.
-            let _ = worker.try_send(Change { dataplane, filters, sockets, connections, taken });
+            let _ = worker.try_send(Change { dataplane, filters, sockets, turnstiles, taken });
         }
         self.pending = Some(pending);
         self.listeners.clone_from(&dataplane.listeners);
-        self.connections = connections;
+        self.turnstiles = turnstiles;
     }
 }
 

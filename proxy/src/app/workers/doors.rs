@@ -7,7 +7,7 @@ use std::rc::Rc;
 use tokio::task::AbortHandle;
 
 use super::Next;
-use crate::dataplane::listener::{self, Connections};
+use crate::dataplane::listener::{self, Turnstile};
 use crate::dataplane::worker::Worker;
 
 /// See the module.
@@ -15,7 +15,7 @@ use crate::dataplane::worker::Worker;
 pub(super) struct Doors {
     open: Vec<Option<Door>>,
     /// Of each listener that there is now.
-    connections: Vec<Connections>,
+    turnstiles: Vec<Turnstile>,
 }
 
 struct Door {
@@ -25,12 +25,12 @@ struct Door {
 
 impl Doors {
     /// Accepts on these from now on, one for each of the worker's listeners: by the limits and routes that they have now.
-    pub(super) fn change(&mut self, worker: &Rc<Worker>, next: Vec<Next<TcpListener>>, connections: Vec<Connections>) {
+    pub(super) fn change(&mut self, worker: &Rc<Worker>, next: Vec<Next<TcpListener>>, turnstiles: Vec<Turnstile>) {
         let mut before = std::mem::take(&mut self.open);
-        self.connections.clone_from(&connections);
+        self.turnstiles.clone_from(&turnstiles);
         before.iter().flatten().for_each(|door| door.accepting.abort());
         let table = worker.table();
-        for ((listener, next), connections) in table.dataplane.listeners.iter().zip(next).zip(connections) {
+        for ((listener, next), turnstile) in table.dataplane.listeners.iter().zip(next).zip(turnstiles) {
             let socket = match next {
                 Next::Kept(place) => before.get_mut(place).and_then(Option::take).map(|door| door.socket),
                 Next::New(socket) => tokio::net::TcpListener::from_std(socket)
@@ -41,7 +41,7 @@ impl Doors {
                     .map(Rc::new),
             };
             self.open.push(socket.map(|socket| {
-                let run = listener::run(Rc::clone(worker), Rc::clone(&socket), listener.clone(), connections);
+                let run = listener::run(Rc::clone(worker), Rc::clone(&socket), listener.clone(), turnstile);
                 Door { socket, accepting: tokio::task::spawn_local(run).abort_handle() }
             }));
         }
@@ -54,6 +54,6 @@ impl Doors {
 
     /// Whether clients are connected, to this worker or another.
     pub(super) fn have_connections(&self) -> bool {
-        self.connections.iter().any(|connections| connections.open() > 0)
+        self.turnstiles.iter().any(|turnstile| turnstile.open() > 0)
     }
 }

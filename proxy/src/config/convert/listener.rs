@@ -9,7 +9,9 @@ use crate::config::path::Path;
 use crate::config::{scalar, wire};
 use crate::dataplane::codec::raw::{Counts, LengthField, Order, Width};
 use crate::dataplane::codec::{Framer, Framing};
-use crate::dataplane::route::{Listener, ListenerLimits, Protocol};
+use crate::dataplane::probe::Prefixes;
+use crate::dataplane::route::{Listener, ListenerLimits, PeerLimits, Protocol};
+use crate::limiter::Rate;
 
 /// The least that hyper works with.
 const HEADER_BYTES_MIN: usize = 8 * 1024;
@@ -84,7 +86,30 @@ impl Convert<'_> {
             header_bytes_max: limits.header_bytes.0,
             headers_max: limits.headers as usize,
             connections_max: limits.connections as usize,
+            accept: self.accept_rate(limits.accept_rate, limits.accept_burst, path),
+            peer: self.peer_limits(&limits.peer, &path.key("peer")),
         }
+    }
+
+    fn peer_limits(&mut self, limits: &wire::PeerLimits, path: &Path) -> PeerLimits {
+        PeerLimits {
+            connections_max: limits.connections.map(|connections| connections as usize),
+            accept: self.accept_rate(limits.accept_rate, limits.accept_burst, path),
+            prefixes: Prefixes { v4: limits.prefix_v4, v6: limits.prefix_v6 },
+            entries_max: limits.entries as usize,
+        }
+    }
+
+    fn accept_rate(&mut self, rate: Option<scalar::Rate>, burst: Option<u32>, path: &Path) -> Option<Rate> {
+        let Some(rate) = rate else {
+            if burst.is_some() && !self.was_noted(&path.key("accept_rate")) {
+                let help = "accept_rate: how fast connections may come, such as 100/s".to_owned();
+                self.note_key(&path.key("accept_burst"), "a burst of no rate".to_owned(), Some(help));
+            }
+            return None;
+        };
+        let validated = Rate::new(rate.count, rate.period, burst.unwrap_or_else(|| rate.a_second()));
+        validated.inspect_err(|problem| self.note(&path.key("accept_rate"), (*problem).to_owned(), None)).ok()
     }
 
     fn framer(&mut self, framer: Option<wire::Framer>, listener: &Path) -> Framer {

@@ -14,6 +14,13 @@ pub(in crate::config) struct Time(pub(in crate::config) Duration);
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(in crate::config) struct TimeOrZero(pub(in crate::config) Duration);
 
+/// So many in a time.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(in crate::config) struct Rate {
+    pub(in crate::config) count: u32,
+    pub(in crate::config) period: Duration,
+}
+
 /// A number of bytes that is more than none.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(in crate::config) struct Size(pub(in crate::config) usize);
@@ -26,6 +33,7 @@ text_scalar!(
     r"^([0-9]+(h|m|s|ms|us))+$",
     ["30s", "100ms", "0s"]
 );
+text_scalar!(Rate, "Rate", "a rate", r"^[0-9]+/([0-9]*(h|m|s|ms))+$", ["100/s", "30/m", "5/10s"]);
 text_scalar!(Size, "Size", "a size", r"^[0-9]+(B|KB|KiB|MB|MiB|GB|GiB)$", ["64KiB", "1MB", "512B"]);
 
 /// From large to small, in microseconds.
@@ -52,6 +60,29 @@ impl Time {
             return Err(Mistake::new("must be more than nothing", "write a duration such as 30s or 100ms"));
         }
         Ok(Self(duration))
+    }
+}
+
+impl Rate {
+    pub(in crate::config) fn read(text: &str) -> Result<Self, Mistake> {
+        let expected = || {
+            let help = "write how many and in which time: 100/s, 30/m, 5/10s";
+            Mistake::new(format!("expected a rate such as 100/s, found '{text}'"), help)
+        };
+        let (count, time) = text.split_once('/').ok_or_else(expected)?;
+        let count = count.parse().map_err(|_| expected())?;
+        let time = if time.starts_with(|c: char| c.is_ascii_digit()) { time.to_owned() } else { format!("1{time}") };
+        let period = duration(&time).map_err(|_| expected())?;
+        if count == 0 || period.is_zero() {
+            return Err(expected());
+        }
+        Ok(Self { count, period })
+    }
+
+    /// In a second, at least one.
+    pub(in crate::config) fn a_second(self) -> u32 {
+        let count = f64::from(self.count) / self.period.as_secs_f64();
+        (count.ceil() as u32).max(1)
     }
 }
 
@@ -156,6 +187,13 @@ pub(super) fn unit_missing(value: &Scalar, one: &str, other: &str) -> Option<Res
 impl fmt::Display for Time {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write_duration(self.0, f)
+    }
+}
+
+impl fmt::Display for Rate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/", self.count)?;
+        write_duration(self.period, f)
     }
 }
 

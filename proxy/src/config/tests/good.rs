@@ -12,7 +12,8 @@ use crate::dataplane::heartbeat::{self, Answerer, Checksum, Packet, Ping, PingPo
 use crate::dataplane::hold::{Backoff, Unconfirmed};
 use crate::dataplane::message::{Message, MessageKind};
 use crate::dataplane::probe::{Adaptive, Fixed, GroupBy, LossAware, Prefixes, Probe};
-use crate::dataplane::route::{FailurePolicy, FilterSource, Isolation, PathMatch, Preface, Protocol};
+use crate::dataplane::route::{FailurePolicy, FilterSource, Isolation, MemoryBudget, PathMatch, Preface, Protocol};
+use crate::limiter::Rate;
 use crate::report::{Batching, Keep, Secret, Topics};
 use crate::telemetry::{self, LogFormat};
 
@@ -78,7 +79,12 @@ fn every_option_arrives() {
     let (path, config) = good("full");
     let folder = path.parent().unwrap();
     let dataplane = &config.dataplane;
-    assert_eq!(dataplane.listeners[0].limits.connections_max, 20_000);
+    let limits = &dataplane.listeners[0].limits;
+    assert_eq!((limits.connections_max, limits.peer.connections_max), (20_000, Some(300)));
+    assert_eq!(limits.accept, Rate::new(1000, Duration::from_secs(1), 4000).ok());
+    assert_eq!(limits.peer.accept, Rate::new(5, Duration::from_secs(10), 20).ok());
+    assert_eq!((limits.peer.prefixes, limits.peer.entries_max), (Prefixes { v4: 28, v6: 56 }, 5000));
+    assert_eq!(dataplane.limits.memory, MemoryBudget::Bytes(512 << 20));
     assert_eq!(dataplane.listeners[1].address, "[::1]:8081".parse().unwrap());
     assert_eq!(dataplane.limits.held_bytes_max, 128 << 20);
     let drain = &dataplane.drain;

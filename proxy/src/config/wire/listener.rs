@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{ListenerTls, count};
-use crate::config::scalar::{Address, Delimiter, Size, Time};
+use crate::config::scalar::{Address, Delimiter, Rate, Size, Time};
 use crate::dataplane::route as validated;
 
 /// One address that clients connect to.
@@ -152,11 +152,46 @@ pub(in crate::config) struct ListenerLimits {
     /// The most headers of one request; more is answered with 431.
     #[schemars(range(min = 1, max = 10_000))]
     pub(in crate::config) headers: u32,
-    /// The most connections open at a time; further ones are closed at once.
+    /// The most connections open at a time; further ones are refused.
     ///
     /// Keep it below the process's file limit; each session takes two.
     #[schemars(range(min = 1))]
     pub(in crate::config) connections: u32,
+    /// How fast connections may come, all workers together; further ones are refused. Without it, as they come.
+    ///
+    /// Set it to what the backend can let in, so that a crowd that comes back at once does not bury it.
+    pub(in crate::config) accept_rate: Option<Rate>,
+    /// The most at once. Without it, as many as `accept_rate` lets come in a second.
+    #[schemars(range(min = 1))]
+    pub(in crate::config) accept_burst: Option<u32>,
+    /// What one peer may do. Without it, as much as all of them.
+    pub(in crate::config) peer: PeerLimits,
+}
+
+/// What one peer of a listener may do: all clients of one address, or of one network. It is the address that the connection comes
+/// from, so behind a proxy or load balancer that hides addresses all clients are one peer.
+#[derive(Deserialize, Serialize, JsonSchema, Debug)]
+#[serde(default, deny_unknown_fields)]
+pub(in crate::config) struct PeerLimits {
+    /// The most connections open at a time; further ones are refused. Without it, as many as the listener may have.
+    ///
+    /// Set it where clients connect directly. Many people share an address behind a NAT: hundreds are not unusual.
+    #[schemars(range(min = 1))]
+    pub(in crate::config) connections: Option<u32>,
+    /// How fast they may come; further ones are refused. Without it, as they come.
+    pub(in crate::config) accept_rate: Option<Rate>,
+    /// The most at once. Without it, as many as `accept_rate` lets come in a second.
+    #[schemars(range(min = 1))]
+    pub(in crate::config) accept_burst: Option<u32>,
+    /// IPv4 addresses that begin with so many equal bits are one peer.
+    #[schemars(range(min = 1, max = 32))]
+    pub(in crate::config) prefix_v4: u8,
+    /// IPv6 addresses that begin with so many equal bits are one peer. One end user has all of a /64, and often of a /56.
+    #[schemars(range(min = 1, max = 128))]
+    pub(in crate::config) prefix_v6: u8,
+    /// The most peers whose rate is known, about 50 bytes each. When so many come at once, further ones share theirs.
+    #[schemars(range(min = 1))]
+    pub(in crate::config) entries: u32,
 }
 
 impl Default for ListenerLimits {
@@ -167,6 +202,23 @@ impl Default for ListenerLimits {
             header_bytes: Size(limits.header_bytes_max),
             headers: count(limits.headers_max),
             connections: count(limits.connections_max),
+            accept_rate: None,
+            accept_burst: None,
+            peer: PeerLimits::default(),
+        }
+    }
+}
+
+impl Default for PeerLimits {
+    fn default() -> Self {
+        let validated::PeerLimits { prefixes, entries_max, .. } = validated::PeerLimits::default();
+        Self {
+            connections: None,
+            accept_rate: None,
+            accept_burst: None,
+            prefix_v4: prefixes.v4,
+            prefix_v6: prefixes.v6,
+            entries: count(entries_max),
         }
     }
 }

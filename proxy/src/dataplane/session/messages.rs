@@ -16,8 +16,10 @@ use crate::dataplane::state::EndReason;
 
 impl Core {
     pub(super) fn wants_client_bytes(&self) -> bool {
+        // A client that asks on and takes no answer is its own affair, as long as the answers do not pile up here.
+        let is_answered = self.to_client.ours() < self.route.route.slow_client.bytes_max.max(1);
         match &self.state {
-            _ if self.waiting.has(Direction::ToBackend) => false,
+            _ if self.waiting.has_any(Direction::ToBackend) || !is_answered => false,
             State::Bound(_) => self.to_upstream.bytes() < self.route.route.hold.bytes_max.max(1),
             State::Holding(holding) => holding.client == Client::Speaks,
             State::Closing(_) => self.route.route.framing.has_controls() || self.hears_client(),
@@ -26,7 +28,9 @@ impl Core {
     }
 
     pub(super) fn wants_upstream_bytes(&self) -> bool {
-        self.to_client.bytes() < self.route.route.slow_client.bytes_max.max(1) && !self.waiting.has(Direction::ToClient)
+        self.to_client.bytes() < self.route.route.slow_client.bytes_max.max(1)
+            && self.to_upstream.ours() < self.route.route.hold.bytes_max.max(1)
+            && !self.waiting.has(Direction::ToClient)
     }
 
     /// Part of a message came. One that is long on its way is a sign of life before it is all there.

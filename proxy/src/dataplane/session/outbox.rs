@@ -44,6 +44,8 @@ struct Queue {
     next_written: usize,
     /// What the process-wide budget was told of.
     charged: usize,
+    /// Bytes of frames of our own that are not wholly written.
+    ours: usize,
 }
 
 #[derive(Clone, Copy)]
@@ -90,6 +92,15 @@ impl Budget {
         self.used.load(Relaxed)
     }
 
+    /// What is kept of a message that is partly there has grown, or shrunk.
+    pub(super) fn recharge_part(&self, before: usize, after: usize) {
+        if after > before {
+            self.used.fetch_add(after - before, Relaxed);
+        } else if after < before {
+            self.used.fetch_sub(before - after, Relaxed);
+        }
+    }
+
     /// Changes what one queue is charged for, here and in its direction's count.
     fn recharge(&self, charged: &mut usize, bytes: usize, held_bytes: &Counter) {
         if bytes > *charged {
@@ -117,6 +128,7 @@ impl Outbox {
         let bytes = u32::try_from(queue.bytes.len() - before).unwrap_or(u32::MAX);
         if bytes > 0 {
             queue.frames.push_back(Frame { bytes, origin });
+            queue.ours += if origin == Origin::Ours { bytes as usize } else { 0 };
         }
         Ok(())
     }
@@ -138,7 +150,10 @@ impl Outbox {
             }
             queue.next_written -= length;
             queue.next_start += length;
-            messages += u64::from(frame.origin == Origin::Message);
+            match frame.origin {
+                Origin::Message => messages += 1,
+                Origin::Ours => queue.ours -= length,
+            }
             queue.next += 1;
         }
         if retention == Retention::UntilWritten {
@@ -181,7 +196,7 @@ impl Outbox {
         }
         queue.frames.retain(|frame| frame.origin == Origin::Message);
         queue.bytes = bytes;
-        (queue.start, queue.next, queue.next_start, queue.next_written) = (0, 0, 0, 0);
+        (queue.start, queue.next, queue.next_start, queue.next_written, queue.ours) = (0, 0, 0, 0, 0);
     }
 
     /// What `other` holds is sent first. Only for an outbox that was just rewound.
@@ -192,6 +207,7 @@ impl Outbox {
         queue.bytes.extend_from_slice(&later.bytes[later.start..]);
         queue.frames.append(&mut later.frames);
         queue.charged += std::mem::take(&mut later.charged);
+        queue.ours += later.ours;
         pool.put(later);
     }
 
@@ -209,6 +225,11 @@ impl Outbox {
     /// Bytes that it keeps, written or not.
     pub(super) fn bytes(&self) -> usize {
         self.0.as_ref().map_or(0, |queue| queue.bytes.len() - queue.start)
+    }
+
+    /// Bytes of our own among them that are not written: answers to what the other end asks without taking them.
+    pub(super) fn ours(&self) -> usize {
+        self.0.as_ref().map_or(0, |queue| queue.ours)
     }
 
     /// To be called when there is nothing more to write at the moment: gives the memory back if nothing is kept, or tells
@@ -255,7 +276,7 @@ impl Pool {
         if self.0.len() < POOLED_MAX && queue.bytes.capacity() <= POOLED_BYTES_MAX {
             queue.bytes.clear();
             queue.frames.clear();
-            (queue.start, queue.next, queue.next_start, queue.next_written) = (0, 0, 0, 0);
+            (queue.start, queue.next, queue.next_start, queue.next_written, queue.ours) = (0, 0, 0, 0, 0);
             self.0.push(queue);
         }
     }

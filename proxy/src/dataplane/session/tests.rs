@@ -3,6 +3,7 @@
 mod callouts;
 mod faults;
 mod filters;
+mod floods;
 mod heartbeats;
 mod probing;
 mod raw;
@@ -19,7 +20,7 @@ use crate::dataplane::heartbeat::{Answerer, Text};
 use crate::dataplane::hold::{Backoff, Unconfirmed};
 use crate::dataplane::ledger::LossReason;
 use crate::dataplane::message::Message;
-use crate::dataplane::route::Route;
+use crate::dataplane::route::{Route, SlowClient};
 
 #[test]
 fn messages_pass_both_ways() {

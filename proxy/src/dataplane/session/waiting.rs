@@ -2,7 +2,8 @@
 //! asks aside. Asking is the driver's; where in the chain a message waits is the chain's.
 //!
 //! Of a direction whose message waits nothing more is read: what had been read with it is kept as the bytes they are, at most
-//! one buffer of the worker's, so whatever comes behind it, a close frame too, stays in order.
+//! one buffer of the worker's, so whatever comes behind it, a close frame too, stays in order. So is what a client sent in so
+//! many small pieces that other sessions are to have their turn before all of it is looked at.
 
 use super::{Context, Core, Session, State};
 use crate::dataplane::callout::{ANSWERS_AN_EVENT_MAX, Answer};
@@ -54,6 +55,12 @@ impl Waiting {
     /// Whether a message of that direction waits.
     pub(super) fn has(&self, direction: Direction) -> bool {
         self.0.as_ref().is_some_and(|lanes| lanes.lane(direction).parked.is_some())
+    }
+
+    /// Whether a message of that direction waits, or bytes that were read and not looked at.
+    pub(super) fn has_any(&self, direction: Direction) -> bool {
+        let is_any = |lane: &Lane| lane.parked.is_some() || !lane.behind.is_empty();
+        self.0.as_ref().is_some_and(|lanes| is_any(lanes.lane(direction)))
     }
 
     /// Whether there is a question of that kind, asked or yet to be.

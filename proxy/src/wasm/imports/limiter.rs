@@ -4,21 +4,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{configuring, next_index};
+use crate::limiter::{Rate, Settings, Shortage};
 use crate::wasm::abi::limiter::{Host, Quota};
-use crate::wasm::services::limiter::{Settings, Shortage};
 use crate::wasm::state::State;
 
 impl Host for State {
     fn define(&mut self, name: String, quota: Quota) -> wasmtime::Result<Result<u32, String>> {
         self.host_call()?;
-        let settings = Settings {
-            tokens: quota.tokens,
-            period: Duration::from_millis(quota.period_ms),
-            burst: quota.burst,
-            keys_max: self.context.limits.table_entries_max,
-        };
-        let now = self.now;
-        let defined = configuring(self).and_then(|()| self.context.services.limiters.define(&name, settings, now));
+        let keys_max = self.context.limits.table_entries_max;
+        let rate = Rate::new(quota.tokens, Duration::from_millis(quota.period_ms), quota.burst);
+        let rate = configuring(self).and_then(|()| rate.map_err(|problem| format!("limiter {name}: {problem}")));
+        let limiters = &self.context.services.limiters;
+        let defined = rate.and_then(|rate| limiters.define(&name, Settings { rate, keys_max }, self.now));
         Ok(defined.map(|limiter| {
             let known = self.limiters.iter().position(|held| Arc::ptr_eq(held, &limiter));
             let index = known.map_or(next_index(&self.limiters), |index| index as u32);

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
-use super::limiter::{Limiter, Settings};
 use super::lock;
+use crate::limiter::{Limiter, Settings};
 use crate::time::Instant;
 
 /// Names that one filter may give to limiters: enough for one a route, and a bound for one a user.
@@ -31,8 +31,7 @@ impl Limiters {
             return Err(format!("filter {} has {NAMES_MAX} limiters already", self.filter));
         }
         let label = format!("{}/{name}", self.filter);
-        let limiter = Limiter::new(label, settings, now).map_err(|problem| format!("limiter {name}: {problem}"))?;
-        let limiter = Arc::new(limiter);
+        let limiter = Arc::new(Limiter::new(label, settings, now));
         by_name.insert(name.into(), Arc::clone(&limiter));
         Ok(limiter)
     }

@@ -295,6 +295,10 @@ impl World {
         self.settle();
     }
 
+    pub(super) fn client_sends_unwritten(&mut self, raw: &[u8]) {
+        self.client_sends(|bytes| bytes.extend_from_slice(raw));
+    }
+
     fn client_sends(&mut self, encode: impl FnOnce(&mut Vec<u8>)) {
         let mut bytes = Vec::new();
         encode(&mut bytes);
@@ -310,6 +314,17 @@ impl World {
         let mut bytes = Vec::new();
         self.framing.write(Role::Server, MessageKind::Text, text.as_bytes(), &mut bytes).expect("it fits");
         self.act(|session, cx| session.handle_upstream_bytes(cx, &mut bytes));
+    }
+
+    pub(super) fn backend_pings(&mut self, payload: &[u8]) {
+        let mut bytes = Vec::new();
+        encode(Role::Server, Opcode::Ping, payload, &mut bytes);
+        self.backend_sends_raw(&bytes);
+    }
+
+    pub(super) fn backend_sends_raw(&mut self, raw: &[u8]) {
+        self.act(|session, cx| session.handle_upstream_bytes(cx, &mut raw.to_vec()));
+        self.settle();
     }
 
     pub(super) fn backend_closes(&mut self, code: u16, reason: &str) {
@@ -439,6 +454,11 @@ impl World {
     /// Another session found its backend back.
     pub(super) fn others_find_the_backend(&mut self) {
         self.act(|session, cx| session.handle_backend_back(cx, Duration::ZERO));
+    }
+
+    /// Its task is dropped.
+    pub(super) fn abandon(&mut self) {
+        self.act(|session, cx| session.handle_abandoned(cx));
     }
 
     pub(super) fn shut_down(&mut self) {

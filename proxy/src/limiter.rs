@@ -1,4 +1,5 @@
-//! One limiter: governor's token buckets, one for each key, in a table of bounded size.
+//! How often something may happen: governor's token buckets, one for each key, in a table of bounded size. Filters limit with
+//! it what they like, listeners whom they accept.
 //!
 //! Keys are kept as 64-bit hashes under a seed of this process: a check allocates nothing, and nobody outside can aim at
 //! another's bucket. Two of 100,000 keys share one with a chance of one in 3.7 billion.
@@ -10,11 +11,11 @@
 
 use std::cell::Cell;
 use std::collections::HashMap;
-use std::hash::{BuildHasher, BuildHasherDefault, Hasher, RandomState};
+use std::hash::{BuildHasher, BuildHasherDefault, Hash, Hasher, RandomState};
 use std::num::NonZeroU32;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use governor::clock::{Clock, Reference};
@@ -23,7 +24,6 @@ use governor::nanos::Nanos;
 use governor::state::StateStore;
 use governor::{Quota, RateLimiter};
 
-use super::lock;
 use crate::time::Instant;
 
 /// Longest time for a bucket to fill up: a year. Keeps sums of nanoseconds far from overflow.
@@ -35,8 +35,12 @@ const SHARDS: usize = 16;
 /// Below this a table has one shard, so that its bound is exact.
 const SHARDED_FROM: usize = 4096;
 
+/// So many tokens in a time, and at most so many at once.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Rate(Quota);
+
 /// Token buckets by key.
-pub(in crate::wasm) struct Limiter {
+pub struct Limiter {
     settings: Settings,
     seed: RandomState,
     #[cfg(test)]
@@ -46,50 +50,67 @@ pub(in crate::wasm) struct Limiter {
 
 /// What a limiter is defined by.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(in crate::wasm) struct Settings {
-    pub(in crate::wasm) tokens: u32,
-    pub(in crate::wasm) period: Duration,
-    pub(in crate::wasm) burst: u32,
-    pub(in crate::wasm) keys_max: usize,
+pub struct Settings {
+    /// Of each bucket.
+    pub rate: Rate,
+    /// Buckets that are kept.
+    pub keys_max: usize,
 }
 
 /// When the tokens that are not there will be.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(in crate::wasm) enum Shortage {
+pub enum Shortage {
+    /// After this time they are there.
     After(Duration),
+    /// More was asked for than there ever is at once.
     Never,
 }
 
-impl Limiter {
-    /// `name` is for the log, errors are for the author of the YAML.
-    pub(in crate::wasm) fn new(name: String, settings: Settings, now: Instant) -> Result<Self, String> {
-        let tokens = NonZeroU32::new(settings.tokens).ok_or("a quota of no tokens lets nothing pass")?;
-        let burst = NonZeroU32::new(settings.burst).ok_or("a burst of no tokens lets nothing pass")?;
-        let each = settings.period / tokens.get();
-        if settings.period > FILL_MAX || each.saturating_mul(burst.get()) > FILL_MAX {
-            return Err("a quota that takes more than a year to come back is not kept".into());
+impl Rate {
+    /// `burst` is the most at once.
+    ///
+    /// # Errors
+    /// It would let nothing pass, or limit nothing. The text is for who configured it.
+    pub fn new(tokens: u32, period: Duration, burst: u32) -> Result<Self, &'static str> {
+        let tokens = NonZeroU32::new(tokens).ok_or("a quota of no tokens lets nothing pass")?;
+        let burst = NonZeroU32::new(burst).ok_or("a burst of no tokens lets nothing pass")?;
+        let each = period / tokens.get();
+        if period > FILL_MAX || each.saturating_mul(burst.get()) > FILL_MAX {
+            return Err("a quota that takes more than a year to come back is not kept");
         }
         let quota = Quota::with_period(each)
-            .ok_or("a quota whose tokens come back in less than a nanosecond each limits nothing")?
-            .allow_burst(burst);
+            .ok_or("a quota whose tokens come back in less than a nanosecond each limits nothing")?;
+        Ok(Self(quota.allow_burst(burst)))
+    }
+}
+
+impl Limiter {
+    /// With all buckets full. `name` is for the log.
+    pub fn new(name: String, settings: Settings, now: Instant) -> Self {
+        let Settings { rate: Rate(quota), keys_max } = settings;
         EventClock::set(now);
-        let buckets = Arc::new(Buckets::new(name, settings.keys_max, EventClock.now(), Nanos::from(each)));
+        let each = Nanos::from(quota.replenish_interval());
+        let buckets = Arc::new(Buckets::new(name, keys_max, EventClock.now(), each));
         let governor = RateLimiter::new(quota, SharedBuckets(Arc::clone(&buckets)), EventClock);
-        Ok(Self {
+        Self {
             settings,
             seed: RandomState::new(),
             #[cfg(test)]
             buckets,
             governor,
-        })
+        }
     }
 
-    pub(in crate::wasm) fn settings(&self) -> Settings {
+    /// As it was made.
+    pub fn settings(&self) -> Settings {
         self.settings
     }
 
     /// Takes `tokens` from the key's bucket, all or none.
-    pub(in crate::wasm) fn take(&self, key: &str, tokens: u32, now: Instant) -> Result<(), Shortage> {
+    ///
+    /// # Errors
+    /// When they will be there.
+    pub fn take(&self, key: &(impl Hash + ?Sized), tokens: u32, now: Instant) -> Result<(), Shortage> {
         let Some(tokens) = NonZeroU32::new(tokens) else { return Ok(()) };
         EventClock::set(now);
         match self.governor.check_key_n(&self.seed.hash_one(key), tokens) {
@@ -209,6 +230,10 @@ impl StateStore for SharedBuckets {
     }
 }
 
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// Keys are hashes already.
 #[derive(Default)]
 struct Hashed(u64);
@@ -234,8 +259,8 @@ mod tests {
     use super::*;
 
     fn limiter(tokens: u32, burst: u32, keys_max: usize) -> Limiter {
-        let settings = Settings { tokens, period: Duration::from_secs(1), burst, keys_max };
-        Limiter::new("test".into(), settings, Instant::ZERO).unwrap()
+        let rate = Rate::new(tokens, Duration::from_secs(1), burst).unwrap();
+        Limiter::new("test".into(), Settings { rate, keys_max }, Instant::ZERO)
     }
 
     fn at(ms: u64) -> Instant {
@@ -285,7 +310,7 @@ mod tests {
     fn a_table_never_outgrows_its_bound() {
         let limiter = limiter(1, 1, 10_000);
         for key in 0..200_000 {
-            let _ = limiter.take(&key.to_string(), 1, at(0));
+            let _ = limiter.take(&key, 1, at(0));
         }
         let entries: usize = limiter.buckets.shards.iter().map(|shard| lock(shard).full_at.len()).sum();
         assert!(entries <= 10_000, "{entries}");
@@ -293,15 +318,15 @@ mod tests {
 
     #[test]
     fn quotas_that_mean_nothing_are_refused() {
-        let settings = Settings { tokens: 1, period: Duration::from_secs(1), burst: 1, keys_max: 1 };
-        for bad in [
-            Settings { tokens: 0, ..settings },
-            Settings { burst: 0, ..settings },
-            Settings { period: Duration::ZERO, ..settings },
-            Settings { burst: u32::MAX, ..settings },
-            Settings { period: Duration::from_millis(u64::MAX), ..settings },
+        let second = Duration::from_secs(1);
+        for (tokens, period, burst) in [
+            (0, second, 1),
+            (1, second, 0),
+            (1, Duration::ZERO, 1),
+            (1, second, u32::MAX),
+            (1, Duration::from_millis(u64::MAX), 1),
         ] {
-            assert!(Limiter::new("test".into(), bad, Instant::ZERO).is_err(), "{bad:?}");
+            assert!(Rate::new(tokens, period, burst).is_err(), "{tokens} in {period:?}, {burst} at once");
         }
     }
 }
