@@ -1,10 +1,10 @@
 //! Puts the rooms together: configuration, telemetry, filters, workers, the admin port, and the signals that end them.
 
+mod budget;
 mod drain;
 mod files;
 mod filters;
 mod learned;
-mod memory;
 mod reload;
 pub mod workers;
 
@@ -97,7 +97,7 @@ fn serve(config: Config, telemetry: &telemetry::Telemetry) -> Result<(), StartEr
     let learned = config.networks.learned.map(|file| Learned::start(file, Arc::clone(&networks))).transpose()?;
     let (renew, renewed) = watch::channel(0);
     let worker_filters = WorkerFilters { make: filters.maker(), renewed };
-    let memory = memory::watch(dataplane.limits.memory)?;
+    let memory = budget::watch(dataplane.limits.memory)?;
     let workers = Workers::start(Arc::clone(&dataplane), count, &worker_filters, &clients.sink(), &networks, &memory)?;
     let parts = Parts {
         filters: filters.clone(),

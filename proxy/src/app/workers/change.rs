@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
 use super::{StartError, sockets};
-use crate::app::memory;
+use crate::app::budget;
 use crate::dataplane::chain::Filter;
 use crate::dataplane::listener::Turnstile;
 use crate::dataplane::memory::Memory;
@@ -113,7 +113,7 @@ impl Changer {
             }
         }
         self.budget.set_bytes_max(dataplane.limits.held_bytes_max);
-        self.memory.set_budget(memory::budget(dataplane.limits.memory));
+        self.memory.set_budget(budget::of_process(dataplane.limits.memory));
         let (taken, pending) = channel();
         for ((worker, sockets), filters) in self.workers.iter().zip(each).zip(filters) {
             let (dataplane, turnstiles, taken) = (Arc::clone(&dataplane), turnstiles.clone(), taken.clone());

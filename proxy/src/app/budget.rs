@@ -21,7 +21,7 @@ const LOOK_CLOSELY_EVERY: Duration = Duration::from_millis(100);
 const CLOSE: f64 = 0.5;
 
 /// What it comes to, in bytes. Nothing: no limit.
-pub(super) fn budget(configured: MemoryBudget) -> Option<u64> {
+pub(super) fn of_process(configured: MemoryBudget) -> Option<u64> {
     match configured {
         MemoryBudget::Bytes(bytes) => Some(bytes),
         MemoryBudget::Unlimited => None,
@@ -32,7 +32,7 @@ pub(super) fn budget(configured: MemoryBudget) -> Option<u64> {
 /// Measures from now on, on a thread of its own, to the end of the process.
 pub(super) fn watch(configured: MemoryBudget) -> std::io::Result<Memory> {
     let memory = Memory::default();
-    memory.set_budget(budget(configured));
+    memory.set_budget(of_process(configured));
     look(&memory);
     match memory.budget() {
         Some(bytes) => info!(bytes, used = memory.used(), "newcomers are turned away when this much memory is used"),
@@ -81,7 +81,7 @@ mod tests {
 
     #[test]
     fn a_budget_that_is_given_is_taken_as_it_is() {
-        assert_eq!(budget(MemoryBudget::Bytes(7)), Some(7));
-        assert_eq!(budget(MemoryBudget::Unlimited), None);
+        assert_eq!(of_process(MemoryBudget::Bytes(7)), Some(7));
+        assert_eq!(of_process(MemoryBudget::Unlimited), None);
     }
 }
