@@ -29,7 +29,7 @@ async fn a_request_that_comes_a_byte_at_a_time_is_ended_by_its_timeout() {
                         }
                         // Its own pace, which is the attack.
                         tokio::time::sleep(Duration::from_millis(100)).await;
-                        if matches!(stream.try_read(&mut [0; 1024]), Ok(_)) {
+                        if stream.try_read(&mut [0; 1024]).is_ok() {
                             break;
                         }
                     }
