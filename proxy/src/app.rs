@@ -148,8 +148,9 @@ fn serve(config: Config, telemetry: &telemetry::Telemetry) -> Result<(), StartEr
         info!(%address, workers = count, "listening");
     }
     let name = signals.block_on(told_to_stop(&reloads))?;
-    info!(signal = name, "draining");
+    // Before it is said: who reads it may count on it.
     readiness.set(Phase::Draining);
+    info!(signal = name, "draining");
     workers.drain();
     clients.finish(REPORT_FLUSH);
     drop(learned);

@@ -46,8 +46,8 @@ impl Drain {
             return;
         }
         *begun = Some((Instant::now(), self.sessions()));
-        info!(sessions = self.sessions(), "draining, as the admin port was asked to");
         self.readiness.set(Phase::Draining);
+        info!(sessions = self.sessions(), "draining, as the admin port was asked to");
         self.switch.turn();
     }
 
