@@ -23,10 +23,11 @@ export function newSession(id, target, { headers = {}, peer = "192.0.2.1", peerP
 
 /** Time passes; `onTimer` asks the filter. */
 export function advance(sessions, ms, onTimer) {
+  const all = [...sessions];
   const end = stage.nowMs + ms;
   const fired = [];
   for (;;) {
-    const due = [...sessions]
+    const due = all
       .flatMap((session) => [...session.facts.timers].map(([timer, at]) => ({ session, timer, at })))
       .filter(({ at }) => at <= end)
       .sort((a, b) => a.at - b.at)[0];
