@@ -15,7 +15,7 @@ const HEAD: &str = "\
 
 Each path once, counted by callgrind; `cargo xtask gate` compares, `cargo xtask gate --bless REASON` writes. Belay is built
 for speed, what it is made of is not: so these are not the instructions of a release, and the calls of filters are mostly
-the runtime's: shown, not compared. The others are here to be compared with themselves.
+the runtime's. They are here to be compared with themselves.
 
 ";
 
