@@ -213,6 +213,15 @@ fn a_flood_of_lines_costs_lines_of_its_own_kind() {
     // As many as took a tenth of a second each come through besides the first fifty.
     assert!((400..=450).contains(&thinned), "{thinned}");
     tracing::warn!("another kind");
+    // One filter's failures do not hide another's, nor those of another kind.
+    for (filter, kind) in std::iter::repeat_n(("one", "trap"), 200).chain([("other", "trap"), ("one", "deadline")]) {
+        let before = telemetry.counts.lines.thinned();
+        tracing::warn!(filter, kind, "a filter failed");
+        if (filter, kind) != ("one", "trap") {
+            assert_eq!(telemetry.counts.lines.thinned(), before, "{filter} {kind}");
+        }
+    }
+    let thinned = telemetry.counts.lines.thinned();
     // What filters write is thinned by filter.
     for line in 0..100 {
         tracing::info!(target: "belay::filter", line, "a filter's");

@@ -1,4 +1,5 @@
-//! Keeps a flood of one kind of line from pushing all others out of the log. A kind is a place in the code. What counts and
+//! Keeps a flood of one kind of line from pushing all others out of the log. A kind is a place in the code, for each `filter` and
+//! each `kind` by itself where a line names them: a filter that fails must not hide the failures of another. What counts and
 //! thins its own lines passes untouched.
 
 use std::collections::HashMap;
@@ -6,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tracing::callsite::Identifier;
+use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
 use tracing::subscriber::Interest;
 use tracing::{Event, Metadata, Subscriber};
@@ -41,9 +43,9 @@ impl LineCounts {
     }
 }
 
-/// See the module. There are no more kinds than places in the program.
+/// See the module. There are no more kinds than places in the program, and at some of them filters in its configurations.
 pub(super) struct Thin {
-    kinds: Mutex<HashMap<Identifier, Gate>>,
+    kinds: Mutex<HashMap<Identifier, HashMap<Box<str>, Gate>>>,
     lines: Lines,
     counts: Arc<LineCounts>,
 }
@@ -53,10 +55,29 @@ impl Thin {
         Self { kinds: Mutex::default(), lines, counts }
     }
 
-    fn admit(&self, kind: &'static Metadata<'static>, now: Instant) -> Admitted {
+    fn admit(&self, place: &'static Metadata<'static>, named: &str, now: Instant) -> Admitted {
         let mut kinds = self.kinds.lock().unwrap_or_else(PoisonError::into_inner);
-        kinds.entry(kind.callsite()).or_default().admit(now)
+        let kinds = kinds.entry(place.callsite()).or_default();
+        match kinds.get_mut(named) {
+            Some(gate) => gate.admit(now),
+            None => kinds.entry(named.into()).or_default().admit(now),
+        }
     }
+}
+
+/// The filter and the kind that a line names, each after a space.
+#[derive(Default)]
+struct Named(String);
+
+impl Visit for Named {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        if matches!(field.name(), "filter" | "kind") {
+            self.0.push(' ');
+            self.0.push_str(value);
+        }
+    }
+
+    fn record_debug(&mut self, _: &Field, _: &dyn std::fmt::Debug) {}
 }
 
 impl<S: Subscriber> Filter<S> for Thin {
@@ -76,15 +97,17 @@ impl<S: Subscriber> Filter<S> for Thin {
     }
 
     fn event_enabled(&self, event: &Event<'_>, _: &Context<'_, S>) -> bool {
-        let kind = event.metadata();
-        if THINNED_ALREADY.contains(&kind.target()) {
+        let place = event.metadata();
+        if THINNED_ALREADY.contains(&place.target()) {
             return true;
         }
-        match self.admit(kind, Instant::now()) {
+        let mut named = Named::default();
+        event.record(&mut named);
+        match self.admit(place, &named.0, Instant::now()) {
             Admitted::Write { thinned: 0 } => true,
             Admitted::Write { thinned } => {
-                let place = format!("{}:{}", kind.target(), kind.line().unwrap_or_default());
-                self.lines.note(&format!("{thinned} lines of this kind were left out"), Some(&place));
+                let kind = format!("{}:{}{}", place.target(), place.line().unwrap_or_default(), named.0);
+                self.lines.note(&format!("{thinned} lines of this kind were left out"), Some(&kind));
                 true
             }
             Admitted::Thin => {

@@ -124,6 +124,16 @@ impl Belay {
         .await
     }
 
+    /// Waits until one line of the log says all of this.
+    pub async fn logs_line(&self, words: &[&str]) {
+        soon(&words.join(" and "), async {
+            while !self.log().lines().any(|line| words.iter().all(|word| line.contains(word))) {
+                sleep(Duration::from_millis(10)).await;
+            }
+        })
+        .await;
+    }
+
     /// Its process, as the system knows it.
     pub fn pid(&self) -> u32 {
         self.child.id()
