@@ -140,7 +140,8 @@ fn count() -> Result<Vec<(String, u64)>, String> {
 /// The program, as cargo names it.
 fn build() -> Result<PathBuf, String> {
     let mut cargo = workspace::cargo();
-    cargo.args(["build", "--locked", "--package", "belay", "--bench", "hot_paths", "--message-format", "json"]);
+    // The whole workspace, as the tests are built: crates have other features for one package, and would all be built again.
+    cargo.args(["build", "--locked", "--workspace", "--bench", "hot_paths", "--message-format", "json"]);
     for option in PROFILE {
         cargo.arg("--config").arg(format!("profile.dev.package.belay.{option}"));
     }
