@@ -8,16 +8,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use belay::dataplane::callout::CalloutPolicy;
-use belay::dataplane::chain::{
-    Admission, Call, Chain, Facts, Filter, FilterFailure, Handle, Interest, Reaction, Subscription, UpstreamEvent,
-    Verdict,
-};
+use belay::dataplane::chain::{Call, Chain, Facts, Filter, FilterFailure, Handle, Interest, Subscription, Verdict};
 use belay::dataplane::codec::{Framing, Opcode, Role, encode};
 use belay::dataplane::handshake::Handshake;
 use belay::dataplane::heartbeat::{Answerer, HeartbeatPolicy, Text};
 use belay::dataplane::hold::HoldPolicy;
 use belay::dataplane::ledger::Counters;
-use belay::dataplane::message::{CloseReason, Direction, MessageKind};
+use belay::dataplane::message::{Direction, MessageKind};
 use belay::dataplane::probe::Networks;
 use belay::dataplane::route::{
     Backend, FailurePolicy, FilterLimits, FilterSource, FilterSpec, Isolation, Match, MessageLimits, Route, SlowClient,
@@ -204,10 +201,6 @@ impl Filter for Ear {
         self.subscription
     }
 
-    fn on_handshake(&mut self, _: Call<'_>) -> Result<Admission, FilterFailure> {
-        Ok(Admission::Accept)
-    }
-
     fn on_message(
         &mut self,
         _: Call<'_>,
@@ -218,18 +211,4 @@ impl Filter for Ear {
         black_box(payload);
         Ok(Verdict::Continue)
     }
-
-    fn on_upstream(&mut self, _: Call<'_>, _: UpstreamEvent) -> Result<Reaction, FilterFailure> {
-        Ok(Reaction::None)
-    }
-
-    fn on_heartbeat(&mut self, _: Call<'_>, _: Direction) -> Result<Reaction, FilterFailure> {
-        Ok(Reaction::None)
-    }
-
-    fn on_timer(&mut self, _: Call<'_>, _: u32) -> Result<Reaction, FilterFailure> {
-        Ok(Reaction::None)
-    }
-
-    fn on_close(&mut self, _: Call<'_>, _: &CloseReason) {}
 }

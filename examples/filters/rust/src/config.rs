@@ -7,6 +7,7 @@ use serde::Deserialize;
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Config {
+    /// In lower case.
     #[serde(deserialize_with = "words")]
     pub(crate) words: Vec<String>,
     /// The strike that is answered by a notice.
@@ -33,9 +34,10 @@ fn six_hundred() -> NonZeroU32 {
 }
 
 fn words<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
-    let words = Vec::<String>::deserialize(deserializer)?;
+    let mut words = Vec::<String>::deserialize(deserializer)?;
     if words.is_empty() || words.iter().any(|word| word.is_empty() || !word.is_ascii()) {
         return Err(serde::de::Error::custom("expected a list of words, each of ASCII letters and not empty"));
     }
+    words.iter_mut().for_each(|word| word.make_ascii_lowercase());
     Ok(words)
 }

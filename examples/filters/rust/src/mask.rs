@@ -1,16 +1,19 @@
 //! Finds words and puts stars in their place.
 
-/// Masks each of the words wherever it stands, in any case: from left to right, at each place the longest that stands
-/// there. Gives how many there were.
-pub(crate) fn mask(text: &mut [u8], words: &[String]) -> u64 {
-    let (mut at, mut masked) = (0, 0);
-    while let Some(rest) = text.get_mut(at..).filter(|rest| !rest.is_empty()) {
-        let here = words.iter().filter(|word| begins_with(rest, word)).map(String::len).max();
-        if let Some(length) = here {
-            rest[..length].fill(b'*');
+/// Masks each of the words, which are in lower case, wherever it stands, in any case: from left to right, at each place the
+/// longest that stands there. Gives how many there were.
+pub(crate) fn mask(mut text: &mut [u8], words: &[String]) -> u64 {
+    let mut masked = 0;
+    while let Some(first) = text.first().map(u8::to_ascii_lowercase) {
+        // At most places no word's first letter stands, and nothing else is looked at.
+        let may_stand = words.iter().filter(|word| word.as_bytes().first() == Some(&first));
+        let here = may_stand.filter(|word| begins_with(text, word)).map(String::len).max();
+        let (word, rest) = std::mem::take(&mut text).split_at_mut(here.unwrap_or(1));
+        if here.is_some() {
+            word.fill(b'*');
             masked += 1;
         }
-        at += here.unwrap_or(1);
+        text = rest;
     }
     masked
 }

@@ -4,7 +4,7 @@ use belay_filter::testing::{Bench, counter};
 
 use super::*;
 
-const CONFIG: &str = r#"{ "words": ["darn", "darned"], "notice_after": 2, "close_after": 3 }"#;
+const CONFIG: &str = r#"{ "words": ["darn", "Darned"], "notice_after": 2, "close_after": 3 }"#;
 
 #[test]
 fn words_are_masked_then_minded_then_the_session_is_over() {
