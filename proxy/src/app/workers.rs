@@ -232,6 +232,10 @@ async fn run(
         let worker = Rc::clone(&worker);
         async move { worker.run_lookout().await }
     });
+    tokio::task::spawn_local({
+        let worker = Rc::clone(&worker);
+        async move { worker.run_latecomers().await }
+    });
     tokio::task::spawn_local(async {
         loop {
             tokio::time::sleep(memory::EVERY).await;

@@ -85,6 +85,7 @@ enum Flow {
 const ROUNDS_MAX: u32 = 8;
 /// Reads of a round from each side, each of at most the worker's buffer. After one that came back short the second asks no
 /// kernel: it is known that the socket is empty, and it is watched from then on. So a message costs one round and not two.
+/// After one that filled the buffer there is none: of fragments of one byte that buffer alone takes a millisecond.
 const READS_A_ROUND: u32 = 2;
 /// After this long they get it, too: filters may make few messages take long.
 const TURN: Duration = Duration::from_millis(1);
@@ -244,14 +245,18 @@ impl Driver {
             if !session.wants_client_bytes() {
                 break;
             }
-            let read = worker.with_scratch(|scratch| {
-                client
-                    .poll_read(cx, scratch)
-                    .map_ok(|bytes| worker.with_context(now, |context| session.handle_client_bytes(context, bytes)))
+            let room_left = worker.with_scratch(|scratch| {
+                let room = scratch.len();
+                client.poll_read(cx, scratch).map_ok(|bytes| {
+                    let room_left = room - bytes.len();
+                    worker.with_context(now, |context| session.handle_client_bytes(context, bytes));
+                    room_left
+                })
             });
-            match read {
+            match room_left {
                 Poll::Pending => return flow.paused(),
-                Poll::Ready(Ok(())) => flow = Flow::Moving,
+                Poll::Ready(Ok(0)) => return Flow::Moving,
+                Poll::Ready(Ok(_)) => flow = Flow::Moving,
                 Poll::Ready(Err(_)) if session.client_is_done() => break,
                 Poll::Ready(Err(ending)) => {
                     worker.with_context(now, |context| session.handle_client_gone(context, ending));
@@ -269,13 +274,18 @@ impl Driver {
             if !session.wants_upstream_bytes() {
                 break;
             }
-            let read = worker.with_scratch(|scratch| {
-                wire.poll_read(cx, scratch)
-                    .map_ok(|bytes| worker.with_context(now, |context| session.handle_upstream_bytes(context, bytes)))
+            let room_left = worker.with_scratch(|scratch| {
+                let room = scratch.len();
+                wire.poll_read(cx, scratch).map_ok(|bytes| {
+                    let room_left = room - bytes.len();
+                    worker.with_context(now, |context| session.handle_upstream_bytes(context, bytes));
+                    room_left
+                })
             });
-            match read {
+            match room_left {
                 Poll::Pending => return flow.paused(),
-                Poll::Ready(Ok(())) => flow = Flow::Moving,
+                Poll::Ready(Ok(0)) => return Flow::Moving,
+                Poll::Ready(Ok(_)) => flow = Flow::Moving,
                 Poll::Ready(Err(ending)) => {
                     worker.with_context(now, |context| session.handle_upstream_gone(context, ending));
                     return Flow::Moving;
@@ -436,7 +446,7 @@ impl Future for Driver {
                 break;
             }
         }
-        cx.waker().wake_by_ref();
+        this.worker.step_back(key);
         Poll::Pending
     }
 }

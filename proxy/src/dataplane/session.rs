@@ -168,8 +168,8 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 /// The same for a backend whose raw client has closed its half of the connection: it may have much to say yet, so this is
 /// its silence.
 const HALF_CLOSED_TIMEOUT: Duration = Duration::from_secs(60);
-/// What a client may say before other sessions of its worker have their turn: of one-byte messages, a fraction of a millisecond
-/// without filters.
+/// What an end may say before the clock is looked at, and perhaps other sessions of the worker have their turn: of one-byte
+/// messages, a fraction of a millisecond without filters.
 const EVENTS_AT_ONCE: usize = 256;
 /// An upstream that stood this long starts the backoff anew.
 const STABLE_AFTER: Duration = Duration::from_secs(1);
@@ -247,7 +247,7 @@ impl Session {
         self.core.waiting.keep(Direction::ToBackend, bytes);
     }
 
-    /// Bytes came from the upstream.
+    /// Bytes came from the upstream. As with a client's, what is left after so many things is looked at later.
     pub fn handle_upstream_bytes(&mut self, cx: &mut Context<'_>, bytes: &mut [u8]) {
         let before = self.upstream_reader.held_bytes();
         self.hear_upstream(cx, bytes);
@@ -255,7 +255,10 @@ impl Session {
     }
 
     fn hear_upstream(&mut self, cx: &mut Context<'_>, mut bytes: &mut [u8]) {
-        while self.core.hears_upstream() {
+        for _ in 0..EVENTS_AT_ONCE {
+            if !self.core.hears_upstream() {
+                return;
+            }
             if self.core.waiting.has(Direction::ToClient) {
                 return self.core.waiting.keep(Direction::ToClient, bytes);
             }
@@ -270,6 +273,7 @@ impl Session {
                 Err(error) => return self.core.on_upstream_misbehaved(cx, &error),
             }
         }
+        self.core.waiting.keep(Direction::ToClient, bytes);
     }
 
     /// The client's connection ended, or broke. On raw TCP the end of the client's stream is its close: it may still read.
@@ -292,6 +296,9 @@ impl Session {
 
     /// The upstream's connection is over.
     pub fn handle_upstream_gone(&mut self, cx: &mut Context<'_>, ending: Ending) {
+        while self.has_behind() {
+            self.handle_behind(cx);
+        }
         self.core.on_upstream_gone(cx, ending);
         self.forget_part(cx, Direction::ToClient);
     }

@@ -2,6 +2,7 @@
 //! never leaves its worker, so nothing here has a lock. Sockets and tasks are the listener's and the driver's.
 
 mod departure;
+mod latecomers;
 mod lookout;
 mod table;
 mod visits;
@@ -34,6 +35,7 @@ use super::visit::Round;
 use crate::time::{Instant, UnixTime};
 use crate::wheel::Wheel;
 use departure::Departure;
+use latecomers::Latecomers;
 use lookout::Lookout;
 pub use lookout::{Leg, News, Readiness};
 pub use table::{RouteState, Table};
@@ -60,6 +62,7 @@ pub struct Worker {
     networks: Arc<Networks>,
     sessions: RefCell<Slab<Entry>>,
     lookout: Lookout,
+    latecomers: Latecomers,
     wheel: RefCell<Wheel>,
     wheel_changed: Notify,
     pool: RefCell<Pool>,
@@ -85,11 +88,28 @@ impl SessionKey {
 struct Entry {
     waker: Waker,
     news: Cell<News>,
+    turn: Cell<Turn>,
     /// Rare.
     orders: Cell<Option<Box<Orders>>>,
 }
 
+/// Whether news of its sockets wake it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Turn {
+    /// At once.
+    Free,
+    /// When its turn comes: it has stepped back.
+    Later,
+}
+
 impl Entry {
+    fn hear(&self, leg: Leg, found: Readiness) {
+        self.news.set(self.news.get().with(leg, found));
+        if self.turn.get() == Turn::Free {
+            self.waker.wake_by_ref();
+        }
+    }
+
     fn order(&self, change: impl FnOnce(&mut Orders)) {
         let mut orders = self.orders.take().unwrap_or_default();
         change(&mut orders);
@@ -154,6 +174,7 @@ impl Worker {
             networks,
             sessions: RefCell::default(),
             lookout: Lookout::new()?,
+            latecomers: Latecomers::default(),
             wheel: RefCell::default(),
             wheel_changed: Notify::new(),
             pool: RefCell::default(),
@@ -228,7 +249,8 @@ impl Worker {
     /// Takes a session in. It has no task yet.
     pub fn enter(&self) -> SessionKey {
         let mut sessions = self.sessions.borrow_mut();
-        let entry = Entry { waker: Waker::noop().clone(), news: Cell::default(), orders: Cell::default() };
+        let waker = Waker::noop().clone();
+        let entry = Entry { waker, news: Cell::default(), turn: Cell::new(Turn::Free), orders: Cell::default() };
         let key = SessionKey(sessions.insert(entry));
         self.counters.tables.sessions.set(sessions.len());
         self.departure.join(key);
@@ -252,13 +274,32 @@ impl Worker {
         let outcome = self.lookout.run(|key, leg, found| {
             // One that is not there has just gone.
             if let Some(entry) = self.sessions.borrow().get(key) {
-                entry.news.set(entry.news.get().with(leg, found));
-                entry.waker.wake_by_ref();
+                entry.hear(leg, found);
             }
         });
         if let Err(error) = outcome.await {
             error!(%error, "the sockets of this worker's sessions cannot be watched");
         }
+    }
+
+    /// The session has more to do at once, and others are to have their turn before: it is woken when they had it.
+    pub fn step_back(&self, key: SessionKey) {
+        if let Some(entry) = self.sessions.borrow().get(key.0)
+            && entry.turn.replace(Turn::Later) == Turn::Free
+        {
+            self.latecomers.join(key.0);
+        }
+    }
+
+    /// Wakes sessions that have stepped back, for ever.
+    pub async fn run_latecomers(&self) {
+        let wake = |key| {
+            if let Some(entry) = self.sessions.borrow().get(key) {
+                entry.turn.set(Turn::Free);
+                entry.waker.wake_by_ref();
+            }
+        };
+        self.latecomers.run(wake).await;
     }
 
     /// The session is over. It may have waited for this backend.

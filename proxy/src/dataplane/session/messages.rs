@@ -30,7 +30,7 @@ impl Core {
     pub(super) fn wants_upstream_bytes(&self) -> bool {
         self.to_client.bytes() < self.route.route.slow_client.bytes_max.max(1)
             && self.to_upstream.ours() < self.route.route.hold.bytes_max.max(1)
-            && !self.waiting.has(Direction::ToClient)
+            && !self.waiting.has_any(Direction::ToClient)
     }
 
     /// Part of a message came. One that is long on its way is a sign of life before it is all there.

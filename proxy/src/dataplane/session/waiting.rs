@@ -2,7 +2,7 @@
 //! asks aside. Asking is the driver's; where in the chain a message waits is the chain's.
 //!
 //! Of a direction whose message waits nothing more is read: what had been read with it is kept as the bytes they are, at most
-//! one buffer of the worker's, so whatever comes behind it, a close frame too, stays in order. So is what a client sent in so
+//! one buffer of the worker's, so whatever comes behind it, a close frame too, stays in order. So is what an end sent in so
 //! many small pieces that other sessions are to have their turn before all of it is looked at.
 
 use super::{Context, Core, Session, State};

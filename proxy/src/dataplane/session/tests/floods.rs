@@ -10,6 +10,13 @@ fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     bytes
 }
 
+/// As a backend sends it.
+fn unmasked(first: u8, payload: &[u8]) -> Vec<u8> {
+    let mut bytes = vec![first, u8::try_from(payload.len()).unwrap()];
+    bytes.extend_from_slice(payload);
+    bytes
+}
+
 #[test]
 fn a_client_that_pings_and_takes_no_pong_is_not_read_until_it_does() {
     let mut world = World::new(policy());
@@ -85,6 +92,38 @@ fn what_a_client_said_before_it_broke_is_passed_on_however_small_its_messages() 
 }
 
 #[test]
+fn of_what_a_backend_says_some_is_heard_at_a_time_too_and_all_in_order() {
+    let mut world = World::new(policy());
+    let said: Vec<String> = (0..1_000).map(|number| number.to_string()).collect();
+    world.backend_sends_unwritten(&said.iter().flat_map(|text| unmasked(0x81, text.as_bytes())).collect::<Vec<_>>());
+    assert_eq!(world.counters.to_client.accepted.value(), 256);
+    assert!(world.session.has_behind() && !world.session.wants_upstream_bytes());
+    world.settle();
+    assert_eq!(world.client_heard(), said);
+    assert!(!world.session.has_behind() && world.session.wants_upstream_bytes());
+    world.assert_balanced();
+}
+
+#[test]
+fn what_a_backend_said_before_it_died_is_passed_on_however_small_its_messages() {
+    let mut world = World::new(policy());
+    world.backend_sends_unwritten(&unmasked(0x81, b"x").repeat(1_000));
+    world.kill_backend();
+    assert_eq!(world.client_heard().len(), 1_000);
+    assert!(world.session.is_holding());
+    world.assert_balanced();
+}
+
+#[test]
+fn a_backend_that_closes_behind_many_small_messages_is_heard_to_close() {
+    let mut world = World::new(policy());
+    world.backend_sends_raw(&[unmasked(0x81, b"x").repeat(1_000), unmasked(0x88, &1000_u16.to_be_bytes())].concat());
+    assert_eq!(world.client_heard().len(), 1_000);
+    assert_eq!(world.client_closed().map(|reason| reason.code), Some(Some(1000)));
+    world.assert_balanced();
+}
+
+#[test]
 fn a_message_that_never_ends_counts_against_the_process_s_bytes() {
     let mut world = World::with_budget(policy(), 300);
     let part = frame(0x01, &[b'x'; 100]);
@@ -106,11 +145,9 @@ fn a_message_that_never_ends_counts_against_the_process_s_bytes() {
 #[test]
 fn a_backend_s_message_that_never_ends_counts_too() {
     let mut world = World::with_budget(policy(), 150);
-    // Unmasked, as a backend sends it.
-    let part = |first| [&[first, 100][..], &[b'x'; 100]].concat();
-    world.backend_sends_raw(&part(0x01));
+    world.backend_sends_raw(&unmasked(0x01, &[b'x'; 100]));
     assert_eq!(world.budget.used(), 100);
-    world.backend_sends_raw(&part(0x00));
+    world.backend_sends_raw(&unmasked(0x00, &[b'x'; 100]));
     assert_eq!(world.client_closed().map(|reason| reason.code), Some(Some(1013)));
     assert_eq!(world.budget.used(), 0);
 }

@@ -322,8 +322,12 @@ impl World {
         self.backend_sends_raw(&bytes);
     }
 
-    pub(super) fn backend_sends_raw(&mut self, raw: &[u8]) {
+    pub(super) fn backend_sends_unwritten(&mut self, raw: &[u8]) {
         self.act(|session, cx| session.handle_upstream_bytes(cx, &mut raw.to_vec()));
+    }
+
+    pub(super) fn backend_sends_raw(&mut self, raw: &[u8]) {
+        self.backend_sends_unwritten(raw);
         self.settle();
     }
 
