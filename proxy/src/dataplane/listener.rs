@@ -128,7 +128,8 @@ async fn serve_requests(
     let door = Door { listener, peer, tls, patience, slot: Rc::new(Cell::new(Some(slot))) };
     let service = service_fn(|request| {
         let (worker, door) = (Rc::clone(&worker), &door);
-        async move { Ok::<_, Infallible>(serve::request(worker, request, door).await) }
+        // Boxed: 5.5 KB that would be moved with the connection wherever that goes before anything is asked.
+        Box::pin(async move { Ok::<_, Infallible>(serve::request(worker, request, door).await) })
     });
     let mut connection = pin!(http.serve_connection(stream, service).with_upgrades());
     let outcome = tokio::select! {

@@ -1,4 +1,8 @@
-//! The handshake with a WebSocket backend: what it is asked, and whether its answer is a WebSocket (RFC 6455, section 4).
+//! The handshake with a WebSocket backend: what it is asked, and whether its answer is a WebSocket (RFC 6455, section 4). How
+//! question and answer go over the connection is [`shake`]'s, and hyper's where the answer is no 101.
+
+mod retold;
+mod shake;
 
 use std::io;
 
@@ -14,6 +18,8 @@ use http_body_util::Empty;
 use hyper_util::rt::TokioIo;
 use sha1::{Digest, Sha1};
 
+use self::retold::Retold;
+use self::shake::Answer;
 use super::{Attempt, Connection, DialError, Dialled};
 use crate::dataplane::chain::Facts;
 use crate::dataplane::route::Backend;
@@ -80,11 +86,26 @@ pub fn apply_facts(headers: &mut HeaderMap, facts: &Facts) {
 
 /// Connects, and shakes hands.
 pub(super) async fn dial(backend: &Backend, request: Request<Empty<Bytes>>) -> Result<Dialled, DialError> {
-    let broken = |error: hyper::Error| DialError::unreachable(backend, io::Error::other(error));
     let expected = request.headers().get(SEC_WEBSOCKET_KEY).map(|key| accept_for(key.as_bytes()));
     let offered = request.headers().get(SEC_WEBSOCKET_PROTOCOL).cloned();
+    let mut stream = super::secure(backend, super::connect(backend).await?).await?;
+    let answer = shake::hands(&mut stream, &request).await.map_err(|cause| DialError::unreachable(backend, cause))?;
+    let (answer, stream, early) = match answer {
+        Answer::Switches(answer, early) => (answer, stream, Bytes::from(early)),
+        // Rare and large.
+        Answer::Other(heard) => Box::pin(hear_out(backend, request, Retold::new(stream, heard))).await?,
+    };
+    check_answer(answer.headers(), expected.as_deref(), offered.as_ref()).map_err(DialError::NotWebSocket)?;
+    Ok(Dialled { stream, early, answer: Some(answer) })
+}
 
-    let stream = super::secure(backend, super::connect(backend).await?).await?;
+/// What an answer comes to that is no 101, or not at once.
+async fn hear_out(
+    backend: &Backend,
+    request: Request<Empty<Bytes>>,
+    stream: Retold,
+) -> Result<(Response<()>, Stream, Bytes), DialError> {
+    let broken = |error: hyper::Error| DialError::unreachable(backend, io::Error::other(error));
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(broken)?;
     // The connection has a task of its own: a refusal's body is still read from it when this function is done.
     tokio::task::spawn_local(connection.with_upgrades());
@@ -92,16 +113,12 @@ pub(super) async fn dial(backend: &Backend, request: Request<Empty<Bytes>>) -> R
     if response.status() != StatusCode::SWITCHING_PROTOCOLS {
         return Err(DialError::Refused(Box::new(response)));
     }
-    check_answer(response.headers(), expected.as_deref(), offered.as_ref()).map_err(DialError::NotWebSocket)?;
     let upgraded = hyper::upgrade::on(&mut response).await.map_err(broken)?;
-    let parts = upgraded.downcast::<TokioIo<Stream>>().map_err(|_| DialError::NotWebSocket("no connection"))?;
+    let parts = upgraded.downcast::<TokioIo<Retold>>().map_err(|_| DialError::NotWebSocket("no connection"))?;
+    let (stream, rest) = parts.io.into_inner().into_parts();
+    let early = [parts.read_buf, rest].concat();
     let (head, _) = response.into_parts();
-    Ok(Dialled {
-        stream: parts.io.into_inner(),
-        // A copy of its own length: the original keeps hyper's whole read buffer alive.
-        early: Bytes::copy_from_slice(&parts.read_buf),
-        answer: Some(Response::from_parts(head, ())),
-    })
+    Ok((Response::from_parts(head, ()), stream, early.into()))
 }
 
 /// RFC 6455, section 4.1, "the client MUST validate the server's response".
@@ -147,12 +164,4 @@ pub fn accept_for(key: &[u8]) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_accept_of_the_rfc() {
-        // RFC 6455, section 1.3.
-        assert_eq!(accept_for(b"dGhlIHNhbXBsZSBub25jZQ=="), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
-    }
-}
+mod tests;
