@@ -6,6 +6,8 @@
 mod common;
 #[path = "leaks/crowd.rs"]
 mod crowd;
+#[path = "operators/made_up.rs"]
+mod made_up;
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -26,6 +28,9 @@ const SESSIONS: usize = 2_000;
 const BATCH: usize = 500;
 /// How often the bystander says something with nobody looking, to compare.
 const UNDISTURBED: usize = 500;
+
+/// What a dashboard is to be quick with.
+const MANY: usize = 20_000;
 
 fn sessions() -> usize {
     std::env::var("BELAY_SESSIONS").map_or(SESSIONS, |count| count.parse().unwrap())
@@ -135,17 +140,47 @@ async fn a_crowd_is_looked_at_and_a_bystander_talks_on() {
     looking.join().unwrap();
     told("the bystander, with nobody looking", undisturbed);
     told("the bystander, while all are looked at", meanwhile);
-    in_a_browser(&belay, count + 1).await;
+    in_a_browser(belay.admin, count + 1).await;
     drop(crowd);
 }
 
+/// More than there are files for, so there is none: what workers would show is made up.
+#[tokio::test]
+async fn twenty_thousand_sessions_are_paged_searched_and_shown() {
+    let port = made_up::admin(MANY);
+    let admin = port.address();
+    look(admin, MANY).await;
+    for (query, wanted) in [
+        ("?state=holding&limit=1000&text=user", MANY / made_up::HELD),
+        ("?attribute=user=u7&limit=1000", MANY / made_up::USERS),
+        ("?peer=10.0.1.&limit=1000", 256),
+    ] {
+        let (mut found, mut after, begun) = (0, String::new(), Instant::now());
+        loop {
+            let (page, ..) = page(admin, &format!("{query}{after}")).await;
+            found += page["sessions"].as_array().unwrap().len();
+            let Some(next) = page["next"].as_str() else { break };
+            after = format!("&after={next}");
+        }
+        assert_eq!(found, wanted, "{query}");
+        eprintln!("{query}: {found} of {MANY} in {:?}", begun.elapsed());
+    }
+    let begun = Instant::now();
+    let (status, one) = http_get(admin, &format!("/sessions/{:032x}", MANY - 1)).await.unwrap();
+    let one: Value = serde_json::from_str(&one).unwrap();
+    assert_eq!((status, one["path"].as_str()), (200, Some("/by")));
+    eprintln!("the last of {MANY}, by its id: {:?}", begun.elapsed());
+    assert_eq!(http_get(admin, &format!("/sessions/{MANY:032x}")).await.unwrap().0, 404);
+    in_a_browser(admin, MANY).await;
+}
+
 /// The dashboard in front of them: it stays quick.
-async fn in_a_browser(belay: &Belay, count: usize) {
+async fn in_a_browser(admin: SocketAddr, count: usize) {
     const TEST: &str = "the_dashboard_with_many_sessions";
     let Some(mut node) = tools::node(TEST, &["playwright-core"]) else { return };
     let Some(chromium) = tools::program(TEST, "chromium") else { return };
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/dashboard/many.cjs");
-    node.arg(script).arg(format!("http://{}/", belay.admin)).arg(count.to_string()).env("CHROMIUM", chromium);
+    node.arg(script).arg(format!("http://{admin}/")).arg(count.to_string()).env("CHROMIUM", chromium);
     let browsed = tokio::task::spawn_blocking(move || node.output().unwrap());
     let output = tokio::time::timeout(Duration::from_secs(120), browsed).await.unwrap().unwrap();
     let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
