@@ -119,7 +119,7 @@ listeners: [{{ address: '{{listen}}', limits: {{ handshake_timeout: 1m }} }}]
 admin: {{ address: '{{admin}}' }}
 workers: 2
 filters:
-  auth: {{ use: auth-jwt, config: {{ keys: [{{ secret: '{TOKEN_KEY}' }}], token: [{{ query: token }}] }} }}
+  auth: {{ use: auth-jwt, limits: {{ deadline: 1s }}, config: {{ keys: [{{ secret: '{TOKEN_KEY}' }}], token: [{{ query: token }}] }} }}
 routes:
   - name: known
     match: {{ path: /known }}
