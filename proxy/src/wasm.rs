@@ -34,6 +34,7 @@ mod loaded;
 mod machine;
 mod moving;
 mod program;
+mod shortcut;
 mod slots;
 mod stats;
 mod surroundings;
@@ -93,6 +94,11 @@ impl Checked {
     /// The interfaces that it exports.
     pub fn exports(&self) -> Vec<String> {
         self.0.program.exports()
+    }
+
+    /// Whether messages go into it by a shorter way than the component model's own.
+    pub fn has_shortcut(&self) -> bool {
+        self.0.program.has_shortcut()
     }
 
     /// Of its bytes, in hexadecimal digits.
@@ -194,7 +200,8 @@ impl Host {
     /// As [`Self::check`], but compiled whatever is cached, for those who ask how long that takes. What is made is cached.
     pub fn check_anew(&self, component: &[u8]) -> Result<Checked, LoadProblem> {
         check::is_component(component)?;
-        let program = Arc::new(self.linked(&self.compile(component, Compiling::Together)?)?);
+        let program =
+            Arc::new(self.linked(&self.compile(component, &shortcut::added(component), Compiling::Together)?)?);
         Ok(Checked(self.keep(program, crate::digest::sha256(component).into())))
     }
 
@@ -210,9 +217,10 @@ impl Host {
             return Ok(Compiled { program, sha256 });
         }
         check::is_component(bytes)?;
-        let component = match self.cache.as_ref().and_then(|cache| cache.get(bytes, &self.engine)) {
+        let wanted = shortcut::added(bytes);
+        let component = match self.cache.as_ref().and_then(|cache| cache.get(&wanted, &self.engine)) {
             Some(component) => component,
-            None => self.compile(bytes, compiling)?,
+            None => self.compile(bytes, &wanted, compiling)?,
         };
         Ok(self.keep(Arc::new(self.linked(&component)?), sha256))
     }
@@ -225,19 +233,21 @@ impl Host {
         Compiled { program, sha256 }
     }
 
-    fn compile(&self, bytes: &[u8], compiling: Compiling) -> Result<Component, LoadProblem> {
-        let component = match compiling {
+    /// As it is wanted, or else as it is.
+    fn compile(&self, bytes: &[u8], wanted: &[u8], compiling: Compiling) -> Result<Component, LoadProblem> {
+        let compiled = |bytes: &[u8]| match compiling {
             Compiling::Together => Component::from_binary(&self.engine, bytes),
             Compiling::Aside => {
                 let compiled = self.aside.precompile_component(bytes);
                 compiled.and_then(|compiled| cache::fresh(&compiled, &self.engine))
             }
         };
-        let component =
-            component.map_err(|error| LoadProblem::Invalid(failure::one_line(&format!("{error:#}")).into()))?;
+        let component = compiled(wanted)
+            .or_else(|error| if wanted.len() == bytes.len() { Err(error) } else { compiled(bytes) })
+            .map_err(|error| LoadProblem::Invalid(failure::one_line(&format!("{error:#}")).into()))?;
         check::is_of_our_world(&component, &self.engine)?;
         if let Some(cache) = &self.cache {
-            cache.put(bytes, &component);
+            cache.put(wanted, &component);
         }
         Ok(component)
     }

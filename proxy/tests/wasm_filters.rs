@@ -21,6 +21,8 @@ mod reload;
 mod services;
 #[path = "wasm_filters/shipped.rs"]
 mod shipped;
+#[path = "wasm_filters/shortcut.rs"]
+mod shortcut;
 
 use std::time::Duration;
 

@@ -71,7 +71,7 @@ impl Filter for Instance {
         let Some(seen) = self.seen(direction, payload) else { return Ok(Verdict::Continue) };
         let verdict = self.event(&mut call, "on-message", |exports, store, slot| {
             let (direction, kind) = (wit_direction(direction), wit_kind(kind));
-            exports.filter.call_on_message(store, slot, direction, kind, size(payload), seen)
+            exports.on_message(store, slot, direction, kind, size(payload), seen)
         })?;
         let verdict = self.verdict(&call, "on-message", verdict, kind)?;
         self.tell_verdict(&call, direction, kind, payload, &verdict);

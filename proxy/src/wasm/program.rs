@@ -4,7 +4,8 @@ use wasmtime::component::InstancePre;
 use wasmtime::{Engine, Store};
 
 use super::abi::exports::belay::filter::{filter, state};
-use super::abi::{PACKAGE, VERSION};
+use super::abi::{PACKAGE, VERSION, types};
+use super::shortcut::{self, Shortcut};
 use super::state::State;
 
 /// See the module.
@@ -13,12 +14,15 @@ pub(super) struct Program {
     filter: filter::GuestIndices,
     /// Of those whose sessions' state can be carried over.
     state: Option<state::GuestIndices>,
+    shortcut: Option<shortcut::Indices>,
 }
 
 /// The functions of one instance.
 pub(super) struct Exports {
     pub(super) filter: filter::Guest,
     pub(super) state: Option<state::Guest>,
+    /// To `on-message`, where there is one.
+    pub(super) shortcut: Option<Shortcut>,
 }
 
 impl Program {
@@ -27,7 +31,8 @@ impl Program {
         let filter = filter::GuestIndices::new(&linked)?;
         let offers_state = linked.component().get_export_index(None, format!("{PACKAGE}/state@{VERSION}")).is_some();
         let state = offers_state.then(|| state::GuestIndices::new(&linked)).transpose()?;
-        Ok(Self { linked, filter, state })
+        let shortcut = shortcut::Indices::new(linked.component());
+        Ok(Self { linked, filter, state, shortcut })
     }
 
     pub(super) fn imports(&self) -> Vec<String> {
@@ -37,7 +42,13 @@ impl Program {
 
     pub(super) fn exports(&self) -> Vec<String> {
         let ty = self.linked.component().component_type();
-        ty.exports(self.engine()).map(|(name, _)| name.to_owned()).collect()
+        let names = ty.exports(self.engine()).map(|(name, _)| name).filter(|name| !shortcut::is_ours(name));
+        names.map(str::to_owned).collect()
+    }
+
+    /// Whether messages go by the shortcut.
+    pub(super) fn has_shortcut(&self) -> bool {
+        self.shortcut.is_some()
     }
 
     pub(super) fn engine(&self) -> &Engine {
@@ -49,7 +60,26 @@ impl Program {
         let instance = self.linked.instantiate(&mut *store).map_err(InstantiateError::Failed)?;
         let filter = self.filter.load(&mut *store, &instance).map_err(InstantiateError::Mismatch)?;
         let state = self.state.as_ref().map(|state| state.load(&mut *store, &instance)).transpose();
-        Ok(Exports { filter, state: state.map_err(InstantiateError::Mismatch)? })
+        let shortcut = self.shortcut.as_ref().and_then(|shortcut| shortcut.load(&mut *store, &instance));
+        Ok(Exports { filter, state: state.map_err(InstantiateError::Mismatch)?, shortcut })
+    }
+}
+
+impl Exports {
+    /// The one of all calls that every message pays.
+    pub(super) fn on_message(
+        &self,
+        store: &mut Store<State>,
+        session: u32,
+        direction: types::Direction,
+        kind: types::MessageKind,
+        size: u32,
+        payload: &[u8],
+    ) -> wasmtime::Result<types::Verdict> {
+        match &self.shortcut {
+            Some(shortcut) => shortcut.on_message(store, session, direction, kind, size, payload),
+            None => self.filter.call_on_message(store, session, direction, kind, size, payload),
+        }
     }
 }
 

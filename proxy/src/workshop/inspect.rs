@@ -52,6 +52,7 @@ struct Found {
     world: &'static str,
     imports: Vec<String>,
     compile_ms: f64,
+    shortcut: bool,
     configured: Result<Configured, String>,
 }
 
@@ -84,6 +85,7 @@ fn inspect(path: &Path, component: &[u8], config: &Value) -> Result<Found, Strin
         world: world(&checked),
         imports: checked.imports(),
         compile_ms,
+        shortcut: checked.has_shortcut(),
         configured,
     })
 }
@@ -120,6 +122,7 @@ impl Found {
             ("world", self.world.to_owned()),
             ("imports", if self.imports.is_empty() { "nothing".to_owned() } else { self.imports.join(", ") }),
             ("compiled in", format!("{:.0} ms", self.compile_ms)),
+            ("messages", if self.shortcut { "by the shortcut" } else { "as any other call" }.to_owned()),
         ];
         match &self.configured {
             Ok(configured) => {
@@ -149,7 +152,7 @@ impl Found {
         };
         json!({
             "name": self.name, "sha256": self.sha256, "bytes": self.bytes, "world": self.world, "imports": self.imports,
-            "compile_ms": self.compile_ms, "configured": configured, "refused": refused,
+            "compile_ms": self.compile_ms, "shortcut": self.shortcut, "configured": configured, "refused": refused,
         })
     }
 }

@@ -42,6 +42,12 @@ pub(crate) struct Guest {
     pub(crate) state: Option<State>,
     /// The world's folder.
     pub(crate) wit: &'static str,
+    /// How strings go over the boundary. Belay's own way is UTF-8.
+    pub(crate) encoding: StringEncoding,
+    /// What frees the answer to any call.
+    pub(crate) free: &'static str,
+    /// What gives room: of `$old`, `$old_len`, `$align` and `$len` the address.
+    pub(crate) room: &'static str,
     /// Taken into the world before it is made, as (what, by what).
     pub(crate) wit_change: Option<(&'static str, &'static str)>,
 }
@@ -113,6 +119,9 @@ impl Default for Guest {
             on_close: "",
             state: None,
             wit: concat!(env!("CARGO_MANIFEST_DIR"), "/../sdk/wit"),
+            encoding: StringEncoding::UTF8,
+            free: "(global.set $heap (i32.const 4096))",
+            room: "(call $alloc (local.get $old) (local.get $old_len) (local.get $align) (local.get $len))",
             wit_change: None,
         }
     }
@@ -185,7 +194,7 @@ impl Guest {
     pub(crate) fn component(&self) -> Vec<u8> {
         let (resolve, world, version) = self.world();
         let mut module = wat::parse_str(self.text(&version)).expect("the guest's text is valid");
-        embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).expect("the world fits");
+        embed_component_metadata(&mut module, &resolve, world, self.encoding).expect("the world fits");
         let encoder = ComponentEncoder::default().validate(true).module(&module);
         encoder.and_then(|mut encoder| encoder.encode()).expect("the guest is of the world")
     }
@@ -211,6 +220,7 @@ impl Guest {
     }
 
     fn text(&self, version: &str) -> String {
+        let Self { free, room, .. } = self;
         let Self { items, configure, on_handshake, on_reopen, on_message, .. } = self;
         let Self { on_upstream, on_heartbeat, on_timer, on_close, .. } = self;
         let Self { on_handshake_answer, on_message_answer, on_answer, .. } = self;
@@ -242,7 +252,9 @@ impl Guest {
   (global $heap (mut i32) (i32.const 4096))
   (data (i32.const 1024) "hello, filter")
   (data (i32.const 1056) "\ff\fe\fd")
-  (func $alloc (export "cabi_realloc") (param $old i32) (param $old_len i32) (param $align i32) (param $len i32) (result i32)
+  (func (export "cabi_realloc") (param $old i32) (param $old_len i32) (param $align i32) (param $len i32) (result i32)
+    {room})
+  (func $alloc (param $old i32) (param $old_len i32) (param $align i32) (param $len i32) (result i32)
     (local $at i32)
     (local.set $at (i32.and (i32.add (global.get $heap) (i32.const 7)) (i32.const -8)))
     (global.set $heap (i32.add (local.get $at) (local.get $len)))
@@ -250,7 +262,7 @@ impl Guest {
       (then (if (i32.eq (memory.grow (i32.add (i32.shr_u (local.get $len) (i32.const 16)) (i32.const 1))) (i32.const -1))
         (then unreachable))))
     (local.get $at))
-  (func $free (param $result i32) (global.set $heap (i32.const 4096)))
+  (func $free (param $result i32) {free})
   (func $free_nothing (global.set $heap (i32.const 4096)))
   {items}
   (func (export "{f}#configure") (param $config i32) (param $len i32) (result i32) {configure})

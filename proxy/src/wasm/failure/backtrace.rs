@@ -6,6 +6,7 @@ use std::fmt::Write;
 use wasmtime::{FrameInfo, WasmBacktrace};
 
 use super::one_line;
+use crate::wasm::shortcut;
 
 /// Functions that are told.
 const FRAMES_MAX: usize = 8;
@@ -17,7 +18,8 @@ const RUNTIME: &[&str] =
 
 /// Innermost first, with the source's line where the component says it.
 pub(super) fn tell(cause: &mut String, backtrace: &WasmBacktrace) {
-    let frames: Vec<(String, &FrameInfo)> = backtrace.frames().iter().map(|frame| (name(frame), frame)).collect();
+    let theirs = backtrace.frames().iter().filter(|frame| frame.module().name() != Some(shortcut::MODULE));
+    let frames: Vec<(String, &FrameInfo)> = theirs.map(|frame| (name(frame), frame)).collect();
     let of_runtime = |name: &str| RUNTIME.iter().any(|prefix| name.starts_with(prefix));
     let own = frames.iter().position(|(name, _)| !of_runtime(name)).unwrap_or(0);
     for (index, (name, frame)) in frames[own..].iter().take(FRAMES_MAX).enumerate() {
