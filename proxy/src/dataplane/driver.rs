@@ -87,8 +87,9 @@ const ROUNDS_MAX: u32 = 8;
 /// kernel: it is known that the socket is empty, and it is watched from then on. So a message costs one round and not two.
 /// After one that filled the buffer there is none: of fragments of one byte that buffer alone takes a millisecond.
 const READS_A_ROUND: u32 = 2;
-/// After this long they get it, too: filters may make few messages take long.
-const TURN: Duration = Duration::from_millis(1);
+/// After this long they get it, too: filters may make few messages take long. Behind four that flood, others wait for some two
+/// milliseconds each way.
+const TURN: Duration = Duration::from_micros(500);
 
 impl Driver {
     /// A task for a session whose two connections stand.
