@@ -1,10 +1,14 @@
-//! How a session is held while its upstream is away: what was configured. What happens is the session's.
+//! How a session is held while its upstream is away: what was configured, and the line that a crowd of them dials in. What
+//! happens is the session's.
+
+mod line;
 
 use std::time::Duration;
 
 use rand::Rng;
 
 use super::message::Message;
+pub use line::Line;
 
 /// A route's `hold`.
 #[derive(Clone, Debug)]

@@ -1,6 +1,5 @@
 //! What a session does when something is due, and what makes it due: silence of the client, and ends that take nothing.
 
-use super::holding::Redial;
 use super::timers::Timer;
 use super::{Context, Core, Ending, State};
 use crate::dataplane::state::EndReason;
@@ -9,11 +8,7 @@ impl Core {
     pub(super) fn on_timer(&mut self, cx: &mut Context<'_>, timer: Timer) {
         match timer {
             Timer::HoldEnds => self.give_up(cx, "no backend for too long", EndReason::HoldExpired),
-            Timer::Redial => {
-                if let State::Holding(holding) = &mut self.state {
-                    holding.redial = Redial::Due;
-                }
-            }
+            Timer::Redial => self.on_redial_due(cx),
             Timer::Confirm => self.ask_for_proof(cx),
             Timer::Probe => self.on_probe_due(cx),
             Timer::Heartbeat => self.on_heartbeat_due(cx),

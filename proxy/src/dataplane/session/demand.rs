@@ -88,7 +88,7 @@ impl Session {
     /// Whether it wants to hear when others find its backend back. Not if its own last upstream fell as soon as it stood: of a
     /// backend that takes connections and closes them, a whole crowd would hear each time.
     pub fn awaits_backend(&self) -> bool {
-        matches!(&self.core.state, State::Holding(holding) if holding.redial == Redial::Waiting)
+        matches!(&self.core.state, State::Holding(holding) if matches!(holding.redial, Redial::Waiting | Redial::InLine))
     }
 
     /// Whether messages go to the other end as they come, and none waits for an answer.

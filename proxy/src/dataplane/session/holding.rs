@@ -42,8 +42,10 @@ pub(super) enum Client {
 /// Where a held session is on its way to a new upstream.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Redial {
-    /// Until the timer of that name, or until others find the backend back.
+    /// Until the timer of that name, or until others find the backend back. It stands in line then.
     Waiting,
+    /// Likewise, and then it is its turn.
+    InLine,
     /// Until the timer of that name. The last upstream fell as soon as it stood, so that others reach one means nothing.
     Wary,
     /// The driver is to begin.
@@ -55,7 +57,7 @@ pub(super) enum Redial {
 impl Holding {
     pub(super) fn wish(&self) -> UpstreamWish {
         match self.redial {
-            Redial::Waiting | Redial::Wary => UpstreamWish::Drop,
+            Redial::Waiting | Redial::InLine | Redial::Wary => UpstreamWish::Drop,
             Redial::Due => UpstreamWish::Dial,
             Redial::Dialling => UpstreamWish::Keep,
         }
@@ -190,10 +192,26 @@ impl Core {
         }
     }
 
+    pub(super) fn on_redial_due(&mut self, cx: &Context<'_>) {
+        let State::Holding(holding) = &mut self.state else { return };
+        let wait = match holding.redial {
+            Redial::Waiting => self.route.line.join(cx.now),
+            _ => Duration::ZERO,
+        };
+        if wait.is_zero() {
+            holding.redial = Redial::Due;
+        } else {
+            holding.redial = Redial::InLine;
+            self.timers.set(Timer::Redial, cx.now + wait);
+        }
+    }
+
+    /// Those who are called have their turns by `wait`.
     pub(super) fn on_backend_back(&mut self, cx: &mut Context<'_>, wait: Duration) {
-        if let State::Holding(holding) = &self.state
-            && holding.redial == Redial::Waiting
+        if let State::Holding(holding) = &mut self.state
+            && matches!(holding.redial, Redial::Waiting | Redial::InLine)
         {
+            holding.redial = Redial::InLine;
             let sooner = cx.now + wait;
             if self.timers.at(Timer::Redial) > sooner {
                 self.timers.set(Timer::Redial, sooner);
@@ -237,6 +255,7 @@ impl Core {
             "bound again"
         );
         let client = holding.client;
+        self.route.line.dissolve();
         self.end_holding(cx, HoldOutcome::Bound);
         cx.counters.rebounds.add(1);
         let hold = &self.route.route.hold;

@@ -392,3 +392,32 @@ fn an_idle_session_is_small() {
     // is measured by the benchmark.
     assert!(size_of::<Session>() <= 512, "{} bytes", size_of::<Session>());
 }
+
+#[test]
+fn in_a_crowd_a_session_dials_when_its_turn_comes() {
+    let mut world = World::new(policy());
+    let before = Duration::from_secs(3);
+    world.kill_backend();
+    world.is_behind_others_for(before);
+    let lost = world.now();
+    world.fail_dial(DialFailure::Unavailable);
+    assert!(world.now() - lost >= before);
+}
+
+#[test]
+fn of_a_crowd_that_is_called_nobody_waits_for_its_turn() {
+    let mut world = World::new(policy());
+    world.kill_backend();
+    world.is_behind_others_for(Duration::from_secs(3));
+    world.pass(Duration::from_millis(200));
+    assert!(world.session.awaits_backend());
+    world.others_find_the_backend();
+    world.pass(Duration::ZERO);
+    assert_eq!(world.session.upstream_wish(), UpstreamWish::Dial);
+    // The line was the crowd's, and is over with it.
+    world.bring_backend_back();
+    world.kill_backend();
+    let lost = world.now();
+    world.fail_dial(DialFailure::Unavailable);
+    assert!(world.now() - lost < Duration::from_secs(1));
+}

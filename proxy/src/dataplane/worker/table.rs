@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use crate::dataplane::chain::{Chain, SharedFilter};
 use crate::dataplane::heartbeat::Overheard;
+use crate::dataplane::hold::Line;
 use crate::dataplane::route::{Dataplane, Route};
 
 /// See the module.
@@ -25,6 +26,8 @@ pub struct RouteState {
     pub chain: Chain,
     /// What its plain HTTP tells of the heartbeats of sessions to come.
     pub overheard: Arc<Overheard>,
+    /// Where its held sessions wait to dial.
+    pub line: Line,
     successor: OnceCell<Rc<RouteState>>,
 }
 
@@ -75,7 +78,7 @@ impl Table {
 impl RouteState {
     /// A route that no other has taken the place of.
     pub fn new(route: Arc<Route>, chain: Chain, overheard: Arc<Overheard>) -> Self {
-        Self { route, chain, overheard, successor: OnceCell::new() }
+        Self { route, chain, overheard, line: Line::default(), successor: OnceCell::new() }
     }
 
     /// The last of those that took its place, one after the other.

@@ -62,7 +62,9 @@ pub(in crate::config) struct Hold {
     pub(in crate::config) close_code: CloseCode,
 }
 
-/// Waits between attempts to connect. `fixed` takes `every`; `exponential` takes `from` and `to`.
+/// Waits between attempts to connect. `fixed` takes `every`; `exponential` takes `from` and `to`. A crowd comes one after the
+/// other besides: on each worker at most 1,000 of a route's sessions dial in a second, until one of them reaches the backend and
+/// calls the others.
 #[derive(Deserialize, Serialize, JsonSchema, Default, Debug)]
 #[serde(default, deny_unknown_fields)]
 pub(in crate::config) struct Redial {

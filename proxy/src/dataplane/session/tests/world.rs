@@ -455,6 +455,12 @@ impl World {
         self.settle();
     }
 
+    /// Others of its route dial before it, for so long.
+    pub(super) fn is_behind_others_for(&mut self, time: Duration) {
+        let line = &self.session.route().line;
+        while line.join(self.now) < time {}
+    }
+
     /// Another session found its backend back.
     pub(super) fn others_find_the_backend(&mut self) {
         self.act(|session, cx| session.handle_backend_back(cx, Duration::ZERO));
