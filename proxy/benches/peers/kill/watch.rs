@@ -65,13 +65,13 @@ impl Seen {
         self.peaks(killed, returned, |look| look.dials)
     }
 
-    /// The steepest rise from one look to the next, in each part.
+    /// The steepest rise from one look to the next, in each part. What one look saw begin belongs to what began.
     fn peaks(&self, killed: Instant, returned: Instant, of: impl Fn(&Look) -> Option<f64>) -> Option<Parts<f64>> {
         let mut peaks = Parts::default();
         for pair in self.0.windows(2) {
             let [from, to] = pair else { continue };
             let rise = (of(to)? - of(from)?) / (to.at - from.at).as_secs_f64();
-            let peak = match from.at {
+            let peak = match to.at {
                 at if at < killed => &mut peaks.before,
                 at if at < returned => &mut peaks.away,
                 _ => &mut peaks.after,
