@@ -220,18 +220,25 @@ impl Session {
     /// Bytes came from the client. They are unmasked in place. What is left when it has said `EVENTS_AT_ONCE` things is
     /// looked at in [`Session::handle_behind`].
     pub fn handle_client_bytes(&mut self, cx: &mut Context<'_>, bytes: &mut [u8]) {
-        let before = self.client_reader.held_bytes();
-        self.hear_client(cx, bytes);
-        self.settle_part(cx, Direction::ToBackend, before);
+        let left = self.hear_client(cx, bytes);
+        self.core.waiting.keep(Direction::ToBackend, &bytes[bytes.len() - left..]);
     }
 
-    fn hear_client(&mut self, cx: &mut Context<'_>, mut bytes: &mut [u8]) {
+    /// So many of the bytes, the last of them, are left to be looked at later.
+    fn hear_client(&mut self, cx: &mut Context<'_>, bytes: &mut [u8]) -> usize {
+        let before = self.client_reader.held_bytes();
+        let left = self.hear_client_events(cx, bytes);
+        self.settle_part(cx, Direction::ToBackend, before);
+        left
+    }
+
+    fn hear_client_events(&mut self, cx: &mut Context<'_>, mut bytes: &mut [u8]) -> usize {
         for _ in 0..EVENTS_AT_ONCE {
             if !self.core.hears_client() {
-                return;
+                return 0;
             }
             if self.core.waiting.has(Direction::ToBackend) {
-                return self.core.waiting.keep(Direction::ToBackend, bytes);
+                return bytes.len();
             }
             match self.client_reader.read(&mut bytes, &self.core.route.route.messages) {
                 Ok(Some(event)) => self.core.on_client_event(cx, event),
@@ -239,28 +246,38 @@ impl Session {
                     if self.client_reader.held_bytes() > 0 {
                         self.core.on_part(cx, Direction::ToBackend);
                     }
-                    return;
+                    return 0;
                 }
-                Err(error) => return self.core.on_client_misbehaved(cx, &error),
+                Err(error) => {
+                    self.core.on_client_misbehaved(cx, &error);
+                    return 0;
+                }
             }
         }
-        self.core.waiting.keep(Direction::ToBackend, bytes);
+        bytes.len()
     }
 
     /// Bytes came from the upstream. As with a client's, what is left after so many things is looked at later.
     pub fn handle_upstream_bytes(&mut self, cx: &mut Context<'_>, bytes: &mut [u8]) {
-        let before = self.upstream_reader.held_bytes();
-        self.hear_upstream(cx, bytes);
-        self.settle_part(cx, Direction::ToClient, before);
+        let left = self.hear_upstream(cx, bytes);
+        self.core.waiting.keep(Direction::ToClient, &bytes[bytes.len() - left..]);
     }
 
-    fn hear_upstream(&mut self, cx: &mut Context<'_>, mut bytes: &mut [u8]) {
+    /// So many of the bytes, the last of them, are left to be looked at later.
+    fn hear_upstream(&mut self, cx: &mut Context<'_>, bytes: &mut [u8]) -> usize {
+        let before = self.upstream_reader.held_bytes();
+        let left = self.hear_upstream_events(cx, bytes);
+        self.settle_part(cx, Direction::ToClient, before);
+        left
+    }
+
+    fn hear_upstream_events(&mut self, cx: &mut Context<'_>, mut bytes: &mut [u8]) -> usize {
         for _ in 0..EVENTS_AT_ONCE {
             if !self.core.hears_upstream() {
-                return;
+                return 0;
             }
             if self.core.waiting.has(Direction::ToClient) {
-                return self.core.waiting.keep(Direction::ToClient, bytes);
+                return bytes.len();
             }
             match self.upstream_reader.read(&mut bytes, &self.core.route.route.messages) {
                 Ok(Some(event)) => self.core.on_upstream_event(cx, event),
@@ -268,12 +285,15 @@ impl Session {
                     if self.upstream_reader.held_bytes() > 0 {
                         self.core.on_part(cx, Direction::ToClient);
                     }
-                    return;
+                    return 0;
                 }
-                Err(error) => return self.core.on_upstream_misbehaved(cx, &error),
+                Err(error) => {
+                    self.core.on_upstream_misbehaved(cx, &error);
+                    return 0;
+                }
             }
         }
-        self.core.waiting.keep(Direction::ToClient, bytes);
+        bytes.len()
     }
 
     /// The client's connection ended, or broke. On raw TCP the end of the client's stream is its close: it may still read.

@@ -27,7 +27,30 @@ struct Lanes {
 struct Lane {
     parked: Option<(Stage, Box<Parked>)>,
     /// Came after it, and is not looked at before it is gone.
-    behind: Vec<u8>,
+    behind: Behind,
+}
+
+/// Bytes as they were read, of which the first so many have been looked at: they go when more than half of them have, so
+/// that a byte is moved once on average, and what is kept is never more than twice what is left.
+#[derive(Default)]
+struct Behind {
+    bytes: Vec<u8>,
+    seen: usize,
+}
+
+impl Behind {
+    fn is_empty(&self) -> bool {
+        self.bytes.len() == self.seen
+    }
+
+    /// The same without all that was looked at but its last `left` bytes.
+    fn with_left(mut self, left: usize) -> Self {
+        self.seen = self.bytes.len() - left;
+        if self.seen > left {
+            self = Self { bytes: self.bytes[self.seen..].to_vec(), seen: 0 };
+        }
+        self
+    }
 }
 
 /// How far a question has come.
@@ -78,14 +101,14 @@ impl Waiting {
     /// What came with a message that waits, and behind it.
     pub(super) fn keep(&mut self, direction: Direction, bytes: &[u8]) {
         if !bytes.is_empty() {
-            self.lane(direction).behind.extend_from_slice(bytes);
+            self.lane(direction).behind.bytes.extend_from_slice(bytes);
         }
     }
 
     /// The upstream that said it is gone.
     pub(super) fn forget_behind(&mut self, direction: Direction) {
         if let Some(lanes) = &mut self.0 {
-            lanes.lane_mut(direction).behind = Vec::new();
+            lanes.lane_mut(direction).behind = Behind::default();
         }
         self.tidy();
     }
@@ -163,9 +186,13 @@ impl Session {
             let lane = lanes.lane_mut(direction);
             if lane.parked.is_none() && !lane.behind.is_empty() {
                 let mut behind = std::mem::take(&mut lane.behind);
-                match direction {
-                    Direction::ToBackend => self.handle_client_bytes(cx, &mut behind),
-                    Direction::ToClient => self.handle_upstream_bytes(cx, &mut behind),
+                let unseen = &mut behind.bytes[behind.seen..];
+                let left = match direction {
+                    Direction::ToBackend => self.hear_client(cx, unseen),
+                    Direction::ToClient => self.hear_upstream(cx, unseen),
+                };
+                if left > 0 {
+                    self.core.waiting.lane(direction).behind = behind.with_left(left);
                 }
             }
         }
@@ -254,5 +281,21 @@ fn flow<'c>(cx: &Context<'c>, direction: Direction) -> &'c Flow {
     match direction {
         Direction::ToBackend => &cx.counters.to_backend,
         Direction::ToClient => &cx.counters.to_client,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_left_stays_in_order_and_is_at_least_half_of_what_is_kept() {
+        let all: Vec<u8> = (0..=u8::MAX).collect();
+        let mut behind = Behind { bytes: all.clone(), seen: 0 };
+        for left in (1..all.len()).rev() {
+            behind = behind.with_left(left);
+            assert_eq!(behind.bytes[behind.seen..], all[all.len() - left..]);
+            assert!(behind.bytes.len() <= 2 * left, "{} bytes are kept for {left}", behind.bytes.len());
+        }
     }
 }
