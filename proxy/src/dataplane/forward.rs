@@ -22,11 +22,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::EXPECT;
+use http::header::{EXPECT, TRANSFER_ENCODING};
 use http::uri::Scheme;
 use http::{HeaderMap, Method, Request, Response, StatusCode, Uri, Version};
 use http_body_util::{Either, Full};
 use hyper::body::{Body as _, Incoming};
+use hyper::ext::ReasonPhrase;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::capture_connection;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
@@ -40,7 +41,7 @@ use crate::tls::{self, ClientTls};
 
 pub use answer::{Streamed, plain};
 pub use headers::{add_forwarded, add_via, strip_hop_by_hop};
-pub use target::refuse;
+pub use target::{refuse, take_absolute_form};
 
 /// The body of an answer: the backend's, as it streams, or ours.
 pub type Body = Either<Streamed, Full<Bytes>>;
@@ -99,7 +100,7 @@ impl Forwarder {
     }
 
     /// The backend's answer to `request`, or ours if there is none: 502 if the backend is away or goes away, 504 if it
-    /// takes too long, 400 or 501 for what [`refuse`] refuses. `scheme` is what the client speaks to us.
+    /// takes too long. The request is one that [`refuse`] lets pass. `scheme` is what the client speaks to us.
     ///
     /// To be dropped when the client goes away, which ends the request at the backend too.
     pub async fn forward(
@@ -109,9 +110,6 @@ impl Forwarder {
         peer: SocketAddr,
         scheme: &Scheme,
     ) -> Response<Body> {
-        if let Some(refusal) = refuse(request.method(), request.uri(), request.headers()) {
-            return refusal;
-        }
         let received = request.version();
         match self.answer(route, request, peer, scheme).await {
             Ok(answer) => answer,
@@ -151,10 +149,17 @@ impl Forwarder {
         if parts.status == StatusCode::SWITCHING_PROTOCOLS {
             return Err(Failure::Switched);
         }
+        if parts.headers.contains_key(TRANSFER_ENCODING) && !headers::is_chunked_alone(&parts.headers) {
+            return Err(Failure::Coded);
+        }
         headers::to_client(&mut parts.headers, parts.version);
         // What it is sent as is between the client and hyper's server.
         parts.version = Version::HTTP_11;
+        let reason = parts.extensions.remove::<ReasonPhrase>();
         parts.extensions.clear();
+        if let Some(reason) = reason {
+            parts.extensions.insert(reason);
+        }
         Ok(Response::from_parts(parts, Either::Left(body)))
     }
 

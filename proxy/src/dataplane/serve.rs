@@ -79,7 +79,8 @@ impl Door {
 }
 
 /// Answers one request.
-pub async fn request(worker: Rc<Worker>, request: Request<Incoming>, door: &Door) -> Response<Body> {
+pub async fn request(worker: Rc<Worker>, mut request: Request<Incoming>, door: &Door) -> Response<Body> {
+    forward::take_absolute_form(&mut request);
     let span = HandshakeSpan::start(&request, door.scheme(), door.peer);
     let response = respond(worker, request, door, &span).await;
     span.finish(response.status().as_u16());
@@ -87,11 +88,11 @@ pub async fn request(worker: Rc<Worker>, request: Request<Incoming>, door: &Door
 }
 
 async fn respond(worker: Rc<Worker>, request: Request<Incoming>, door: &Door, span: &HandshakeSpan) -> Response<Body> {
-    let uri = request.uri();
-    if let Some(refusal) = forward::refuse(request.method(), uri, request.headers()) {
+    if let Some(refusal) = forward::refuse(&request) {
         worker.counters.handshakes_refused.add(1);
         return refusal.map(Either::Left);
     }
+    let uri = request.uri();
     let host = request.headers().get(HOST).and_then(|host| host.to_str().ok());
     let listener = door.listener.name.as_deref();
     let came = Came { listener, server_name: door.tls.server_name.as_deref(), host };

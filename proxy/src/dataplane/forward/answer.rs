@@ -84,7 +84,11 @@ pub(super) enum Failure {
     /// On a connection that had been used before: it may be that only the connection was gone.
     #[error("the backend closed a connection that it had kept")]
     LostStale,
-    #[error("the client went away with its request half sent")]
+    #[error("the backend's answer is no valid HTTP: {0}")]
+    Invalid(Box<str>),
+    #[error("the backend's answer has a transfer coding other than chunked")]
+    Coded,
+    #[error("the request's body broke off, or is not valid")]
     ClientLost,
     #[error("the backend did not answer in time")]
     AnswerTimedOut,
@@ -108,6 +112,9 @@ impl Failure {
             // The only thing of ours that can fail is the body, and that is the client's.
             return Self::ClientLost;
         }
+        if cause.is_some_and(hyper::Error::is_parse) {
+            return Self::Invalid(innermost(error));
+        }
         let mut known = http::Extensions::new();
         if let Some(connection) = error.connect_info() {
             connection.get_extras(&mut known);
@@ -124,7 +131,12 @@ impl Failure {
 
     fn status(&self) -> StatusCode {
         match self {
-            Self::Unreachable(_) | Self::Lost(_) | Self::LostStale | Self::Switched => StatusCode::BAD_GATEWAY,
+            Self::Unreachable(_)
+            | Self::Lost(_)
+            | Self::LostStale
+            | Self::Invalid(_)
+            | Self::Coded
+            | Self::Switched => StatusCode::BAD_GATEWAY,
             Self::ConnectTimedOut | Self::AnswerTimedOut | Self::BackendStalled => StatusCode::GATEWAY_TIMEOUT,
             Self::ClientStalled => StatusCode::REQUEST_TIMEOUT,
             Self::ClientLost | Self::Target => StatusCode::BAD_REQUEST,
@@ -136,7 +148,9 @@ impl Failure {
         let what = match self {
             Self::Unreachable(_) => "the backend cannot be reached",
             Self::Lost(_) | Self::LostStale => "the backend went away before it answered",
+            Self::Invalid(_) => "the backend's answer is no valid HTTP",
             Self::ConnectTimedOut
+            | Self::Coded
             | Self::ClientLost
             | Self::AnswerTimedOut
             | Self::BackendStalled
@@ -155,6 +169,8 @@ impl Failure {
             | Self::ConnectTimedOut
             | Self::Lost(_)
             | Self::LostStale
+            | Self::Invalid(_)
+            | Self::Coded
             | Self::AnswerTimedOut
             | Self::BackendStalled
             | Self::Switched => tracing::warn!(route, backend, "{self}"),

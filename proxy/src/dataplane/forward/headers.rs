@@ -38,7 +38,30 @@ pub(super) fn to_backend(headers: &mut HeaderMap, peer: SocketAddr, scheme: &Sch
 /// An answer's, for the client.
 pub(super) fn to_client(headers: &mut HeaderMap, received: Version) {
     strip_hop_by_hop(headers);
+    say_length_once(headers);
     add_via(headers, received);
+}
+
+/// Whether the body is chunked and coded in no other way.
+pub(super) fn is_chunked_alone(headers: &HeaderMap) -> bool {
+    let mut codings = tokens(headers, TRANSFER_ENCODING);
+    codings.next().is_some_and(|coding| coding.eq_ignore_ascii_case("chunked")) && codings.next().is_none()
+}
+
+/// A length that is said more than once, as lists joined on the way have it, becomes one, or none if they differ, as they may
+/// in answers to HEAD (RFC 9110, section 8.6).
+fn say_length_once(headers: &mut HeaderMap) {
+    let mut lengths = tokens(headers, CONTENT_LENGTH);
+    let Some(length) = lengths.next() else { return };
+    let rest: Vec<&str> = lengths.collect();
+    if rest.is_empty() {
+        return;
+    }
+    let agreed = rest.iter().all(|other| *other == length).then(|| HeaderValue::from_str(length));
+    headers.remove(CONTENT_LENGTH);
+    if let Some(Ok(length)) = agreed {
+        headers.insert(CONTENT_LENGTH, length);
+    }
 }
 
 /// Takes away what is between two neighbours: Connection, what it names, and what is known to be meant even if it does not

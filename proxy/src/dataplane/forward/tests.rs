@@ -110,11 +110,16 @@ async fn front(route: Route) -> SocketAddr {
     tokio::spawn(async move {
         while let Ok((stream, peer)) = listener.accept().await {
             let shared = shared.clone();
-            let service = service_fn(move |request| {
+            let service = service_fn(move |mut request| {
                 let shared = shared.clone();
                 async move {
                     let (forwarder, route) = &*shared;
-                    Ok::<_, std::convert::Infallible>(forwarder.forward(route, request, peer, &Scheme::HTTP).await)
+                    take_absolute_form(&mut request);
+                    let answer = match refuse(&request) {
+                        Some(refusal) => refusal,
+                        None => forwarder.forward(route, request, peer, &Scheme::HTTP).await,
+                    };
+                    Ok::<_, std::convert::Infallible>(answer)
                 }
             });
             let serving =

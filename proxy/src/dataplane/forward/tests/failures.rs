@@ -55,7 +55,23 @@ async fn a_backend_that_speaks_no_http_is_a_502() {
     let mut server = backend.accept().await;
     server.head().await;
     server.send("+OK POP3 ready\r\n\r\n").await;
-    assert!(client.head().await.starts_with("HTTP/1.1 502 "));
+    let answer = client.until("HTTP\n").await;
+    assert!(answer.starts_with("HTTP/1.1 502 "), "{answer}");
+    assert!(answer.ends_with("belay: route shop: the backend's answer is no valid HTTP\n"), "{answer}");
+}
+
+#[tokio::test]
+async fn an_answer_coded_for_the_way_in_an_unknown_way_is_a_502_as_the_coding_would_be_lost() {
+    for coding in ["gzip, chunked", "gzip"] {
+        let backend = Listening::new().await;
+        let mut client = client(backend.route()).await;
+        client.send(GET).await;
+        let mut server = backend.accept().await;
+        server.head().await;
+        server.send(&format!("HTTP/1.1 200 OK\r\ntransfer-encoding: {coding}\r\n\r\n3\r\nabc\r\n0\r\n\r\n")).await;
+        let answer = client.until("chunked\n").await;
+        assert!(answer.starts_with("HTTP/1.1 502 "), "{answer}");
+    }
 }
 
 #[tokio::test]

@@ -118,3 +118,53 @@ async fn early_hints_do_not_stand_in_the_way_of_the_answer() {
     server.send("HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await;
     assert!(client.head().await.starts_with("HTTP/1.1 200 "));
 }
+
+#[tokio::test]
+async fn a_target_in_absolute_form_says_the_host_and_the_path() {
+    let cases = [
+        ("http://shop:8080/x?y", "GET /x?y HTTP/1.1", "host: shop:8080"),
+        ("HTTPS://shop", "GET / HTTP/1.1", "host: shop"),
+        ("http://shop?y", "GET /?y HTTP/1.1", "host: shop"),
+    ];
+    for (target, line, host) in cases {
+        let backend = Listening::new().await;
+        let mut client = client(backend.route()).await;
+        client.send(&format!("GET {target} HTTP/1.1\r\nhost: other\r\n\r\n")).await;
+        let request = backend.accept().await.head().await;
+        assert!(request.starts_with(&format!("{line}\r\n")), "{target}: {request}");
+        assert!(request.contains(&format!("\r\n{host}\r\n")), "{target}: {request}");
+        assert!(!request.contains("other"), "{target}: {request}");
+    }
+}
+
+#[tokio::test]
+async fn the_backends_own_words_for_a_status_are_the_clients() {
+    for line in ["HTTP/1.1 299 Fine by me\r\n", "HTTP/1.1 200 Fine\r\n", "HTTP/1.1 299 \r\n"] {
+        let backend = Listening::new().await;
+        let mut client = client(backend.route()).await;
+        client.send(GET).await;
+        let mut server = backend.accept().await;
+        server.head().await;
+        server.send(&format!("{line}content-length: 0\r\n\r\n")).await;
+        let answer = client.head().await;
+        assert!(answer.starts_with(line), "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn a_length_that_the_backend_says_twice_is_said_once() {
+    let backend = Listening::new().await;
+    let mut client = client(backend.route()).await;
+    client.send(GET).await;
+    let mut server = backend.accept().await;
+    server.head().await;
+    server.send("HTTP/1.1 200 OK\r\ncontent-length: 3, 3\r\n\r\nabc").await;
+    let answer = client.until("abc").await;
+    assert!(answer.contains("\r\ncontent-length: 3\r\n"), "{answer}");
+
+    client.send("HEAD / HTTP/1.1\r\nhost: shop\r\n\r\n").await;
+    server.head().await;
+    server.send("HTTP/1.1 200 OK\r\ncontent-length: 3\r\ncontent-length: 4\r\n\r\n").await;
+    let answer = client.head().await;
+    assert!(!answer.contains("content-length"), "{answer}");
+}

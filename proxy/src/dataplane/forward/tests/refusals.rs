@@ -18,13 +18,19 @@ async fn each_is_told_why() {
     let host = "host: shop\r\n";
     let cases = [
         ("CONNECT shop:443 HTTP/1.1\r\n", host, "501 belay: CONNECT is for forward proxies; this is none"),
-        (
-            "GET http://shop/ HTTP/1.1\r\n",
-            host,
-            "400 belay: a full URL as request target is for forward proxies; send the path",
-        ),
+        ("GET ftp://shop/ HTTP/1.1\r\n", host, "400 belay: a request target that is neither a path nor a URL of http"),
+        ("GET shop:80 HTTP/1.1\r\n", host, "400 belay: a request target that is neither a path nor a URL of http"),
         ("OPTIONS * HTTP/1.1\r\n", host, "501 belay: requests for * are not answered here"),
         ("GET / HTTP/1.1\r\n", "host: a\r\nhost: b\r\n", "400 belay: more than one Host header"),
+        ("GET / HTTP/1.1\r\n", "", "400 belay: no Host header"),
+        ("GET / HTTP/1.1\r\n", "host: a b\r\n", "400 belay: a Host header that is no host with or without a port"),
+        ("GET / HTTP/1.1\r\n", "host: a/b\r\n", "400 belay: a Host header that is no host with or without a port"),
+        ("GET http://u@a/ HTTP/1.1\r\n", host, "400 belay: a Host header that is no host with or without a port"),
+        (
+            "POST / HTTP/1.1\r\n",
+            "host: shop\r\ntransfer-encoding: gzip, chunked\r\n",
+            "501 belay: a transfer coding; only chunked is known here",
+        ),
         (
             "GET /a/%2e%2e/b HTTP/1.1\r\n",
             host,
