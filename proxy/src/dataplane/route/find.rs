@@ -1,6 +1,7 @@
-//! Choosing a route for a request. Nothing is precomputed and nothing allocated: a table of routes is read through once a
-//! connection.
+//! Choosing a route for a request. Nothing is precomputed, and nothing allocated but for paths with percent signs: a table of
+//! routes is read through once a connection.
 
+use std::borrow::Cow;
 use std::net::Ipv6Addr;
 use std::sync::Arc;
 
@@ -18,14 +19,16 @@ impl Routes {
     /// listener, then by the name in its TLS handshake, then by its host (an exact one, then the longest wildcard, then none), then by its path (an exact one, then the longest prefix, then any), then by how
     /// many headers and query parameters it asks for. Of routes that say as much, the first in the YAML.
     ///
-    /// Paths are compared as sent: nothing is decoded, merged or resolved, so what a route was chosen by is what its
-    /// backend gets. A backend that takes `/%61dmin` or `//admin` for `/admin` does so behind the routes' back; what must
-    /// be guarded there is guarded on every route to it. A path that [has dot segments](has_dot_segments) takes no route.
+    /// Paths are compared in normal form: `/%61dmin` is `/admin` (RFC 9110, section 4.2.3). Nothing else is decoded, merged or
+    /// resolved, and the backend gets what was sent. A backend that takes `//admin` or `/admin%2Fusers` for what is under
+    /// `/admin` does so behind the routes' back; what must be guarded there is guarded on every route to it. A path that
+    /// [has dot segments](has_dot_segments) takes no route.
     pub fn find(&self, came: Came<'_>, path: &str, query: Option<&str>, headers: &HeaderMap) -> Option<&Arc<Route>> {
         if has_dot_segments(path) {
             return None;
         }
         let came = Came { host: came.host.map(host_name), ..came };
+        let path = &normal(path);
         let mut best: Option<(Rank, &Arc<Route>)> = None;
         for route in &self.0 {
             if route.matches.listener.is_some() && route.matches.listener.as_deref() != came.listener {
@@ -86,6 +89,34 @@ pub fn has_dot_segments(path: &str) -> bool {
     matches!(dots, Some(1 | 2))
 }
 
+/// A path as RFC 3986, section 6.2.2, has it: what needs no percent-encoding has none, and the digits of others are in upper case.
+fn normal(path: &str) -> Cow<'_, str> {
+    let mut normal = String::new();
+    let mut rest = path;
+    while let Some((before, after)) = rest.split_once('%') {
+        normal += before;
+        let digits = after.as_bytes().first_chunk().and_then(|[high, low]| Some((hex(*high)?, hex(*low)?)));
+        let Some((high, low)) = digits else {
+            normal.push('%');
+            rest = after;
+            continue;
+        };
+        let decoded = char::from(high << 4 | low);
+        if decoded.is_ascii_alphanumeric() || "-._~".contains(decoded) {
+            normal.push(decoded);
+        } else {
+            normal.push('%');
+            normal += &after[..2].to_ascii_uppercase();
+        }
+        rest = &after[2..];
+    }
+    if normal.is_empty() {
+        return path.into();
+    }
+    normal += rest;
+    normal.into()
+}
+
 /// How much a route says about a request, in order of weight.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct Rank {
@@ -130,9 +161,9 @@ impl PathMatch {
     fn rank(&self, path: &str) -> Option<PathRank> {
         match self {
             Self::Any => Some(PathRank::Any),
-            Self::Exact(exact) => (**exact == *path).then_some(PathRank::Exact),
+            Self::Exact(exact) => (normal(exact) == path).then_some(PathRank::Exact),
             Self::Prefix(prefix) => {
-                let rest = path.strip_prefix(&**prefix)?;
+                let rest = path.strip_prefix(&*normal(prefix))?;
                 let whole_segments = rest.is_empty() || rest.starts_with('/') || prefix.ends_with('/');
                 whole_segments.then_some(PathRank::Prefix { length: prefix.len() })
             }

@@ -180,9 +180,14 @@ fn a_percent_sign_that_encodes_nothing_stands_for_itself() {
 }
 
 #[test]
-fn paths_are_compared_as_sent() {
-    let routes = routes([("admin", prefix("/admin")), ("any", Match::default())]);
-    assert_eq!(taken(&routes, "h", "/%61dmin", &[]), "any");
+fn paths_are_compared_in_normal_form() {
+    let routes = routes([("cafe", prefix("/caf%c3%a9")), ("admin", prefix("/admin")), ("any", Match::default())]);
+    for admin in ["/%61dmin", "/%61%64%6D%69%6e/x", "/admin/%", "/admin/%zz", "/admin/%2"] {
+        assert_eq!(taken(&routes, "h", admin, &[]), "admin", "{admin}");
+    }
+    assert_eq!(taken(&routes, "h", "/c%61f%C3%a9", &[]), "cafe");
+    assert_eq!(taken(&routes, "h", "/%", &[]), "any");
+    assert_eq!(taken(&routes, "h", "/admin%", &[]), "any");
     assert_eq!(taken(&routes, "h", "//admin", &[]), "any");
     assert_eq!(taken(&routes, "h", "/admin%2Fusers", &[]), "any");
     assert_eq!(taken(&routes, "h", "/Admin", &[]), "any");
