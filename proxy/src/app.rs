@@ -67,7 +67,7 @@ pub fn check(config: &Config) -> Result<(), Vec<String>> {
 enum StartError {
     #[error(transparent)]
     Workers(#[from] workers::StartError),
-    #[error("cannot listen on {address} for the admin port: {cause}")]
+    #[error("cannot listen on {address} for the admin port: {cause}{}", workers::hint(.cause))]
     Admin { address: std::net::SocketAddr, cause: std::io::Error },
     #[error("{}", .0.join("; "))]
     Filters(Vec<String>),

@@ -18,6 +18,7 @@ use tokio::sync::{mpsc, watch};
 use self::change::Change;
 pub use self::change::{Changer, Next, NextFilters, Progress, Sockets};
 use self::doors::Doors;
+pub use self::sockets::hint;
 use crate::dataplane::chain::{Filter, SharedFilter};
 use crate::dataplane::ledger::Counters;
 use crate::dataplane::listener::Turnstile;

@@ -72,6 +72,9 @@ pub struct Replay {
     /// So many messages of the new upstream are taken as its answers to the replay and not passed on; what was held waits
     /// for them. Default 0.
     pub swallow: u32,
+    /// So many messages each upstream says of its own when it is connected, before any answer: of a later one they are not
+    /// passed on, and what was held waits for them. Default 0.
+    pub greeting: u32,
 }
 
 /// What becomes of messages that a lost upstream had been sent and had not proved to have read.
@@ -142,6 +145,6 @@ impl Default for Backoff {
 
 impl Default for Replay {
     fn default() -> Self {
-        Self { first: 0, bytes_max: 4 * 1024, swallow: 0 }
+        Self { first: 0, bytes_max: 4 * 1024, swallow: 0, greeting: 0 }
     }
 }

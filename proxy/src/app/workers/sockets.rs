@@ -42,11 +42,15 @@ fn bind(address: SocketAddr, sharing: Sharing) -> io::Result<TcpListener> {
 }
 
 fn refused(address: SocketAddr, cause: io::Error) -> StartError {
-    let hint = match cause.kind() {
+    StartError::Listen { address, hint: hint(&cause), cause }
+}
+
+/// What to do when an address cannot be listened on.
+pub fn hint(cause: &io::Error) -> &'static str {
+    match cause.kind() {
         io::ErrorKind::AddrInUse => "; another process listens there: stop it, or choose another address",
         io::ErrorKind::PermissionDenied => "; ports below 1024 need a privilege: choose a higher one",
         io::ErrorKind::AddrNotAvailable => "; this machine has no such address",
         _ => "",
-    };
-    StartError::Listen { address, cause, hint }
+    }
 }

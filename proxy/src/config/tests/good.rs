@@ -157,7 +157,8 @@ fn every_option_of_a_route_arrives() {
 
     let hold = &chat.hold;
     assert_eq!((hold.time_max, hold.bytes_max, hold.close_code), (Duration::from_secs(120), 128 << 10, 4001));
-    assert_eq!((hold.replay.first, hold.replay.bytes_max, hold.replay.swallow), (1, 8 << 10, 1));
+    assert_eq!((hold.replay.first, hold.replay.bytes_max), (1, 8 << 10));
+    assert_eq!((hold.replay.swallow, hold.replay.greeting), (1, 2));
     assert_eq!((hold.unconfirmed, hold.confirm_after), (Unconfirmed::Resend, Duration::from_secs(2)));
     assert_eq!(hold.notice_bound, Some(Message::text("back")));
     assert_eq!(hold.codes, [1006, 4000]);

@@ -259,15 +259,16 @@ impl Core {
         self.end_holding(cx, HoldOutcome::Bound);
         cx.counters.rebounds.add(1);
         let hold = &self.route.route.hold;
-        let (mut swallow, mut before_answers) = (0, usize::MAX);
+        // A client that the last backend did not come to greet is greeted by this one.
+        let mut swallow = hold.replay.greeting.min(u32::try_from(self.received).unwrap_or(u32::MAX));
+        let mut before_answers = if swallow > 0 { 0 } else { usize::MAX };
         if let Some(remembered) = &self.remembered {
             let replay = remembered.frames(self.written(), &self.route.route.framing, cx.pool);
             if replay.bytes() > 0 {
-                swallow = hold.replay.swallow;
+                swallow = swallow.saturating_add(hold.replay.swallow);
                 // Unless the client has yet to say what part of the answers are for.
-                if self.written() >= u64::from(hold.replay.first) {
-                    before_answers = replay.bytes();
-                }
+                let is_whole = self.written() >= u64::from(hold.replay.first);
+                before_answers = if is_whole { replay.bytes() } else { usize::MAX };
             }
             self.to_upstream.prepend(replay, cx.pool);
         }

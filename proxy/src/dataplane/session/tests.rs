@@ -312,6 +312,54 @@ fn what_was_held_waits_until_a_new_upstream_has_answered_the_replay() {
 }
 
 #[test]
+fn a_backend_that_greets_greets_the_client_once() {
+    let mut route = policy();
+    route.hold.replay.greeting = 1;
+    let mut world = World::new(route);
+    world.kill_backend();
+    world.bring_backend_back();
+    world.backend_says("o");
+    assert_eq!(world.client_heard(), ["o"], "the first backend went away before it greeted");
+
+    for round in ["one", "two"] {
+        world.kill_backend();
+        world.client_says(round);
+        world.bring_backend_back();
+        assert!(world.backend_heard().is_empty(), "what was held waits for the greeting");
+        world.backend_says("o");
+        assert_eq!(world.backend_heard(), [round]);
+        assert!(world.client_heard().is_empty());
+        world.backend_says("o");
+        assert_eq!(world.client_heard(), ["o"], "only the first is a greeting");
+        world.assert_balanced();
+    }
+}
+
+#[test]
+fn a_backend_may_greet_and_answer_the_replay() {
+    let mut route = policy();
+    route.hold.replay.first = 1;
+    route.hold.replay.swallow = 1;
+    route.hold.replay.greeting = 1;
+    let mut world = World::new(route);
+    world.backend_says("hello");
+    world.client_says("log in");
+    assert_eq!(world.backend_heard(), ["log in"]);
+    world.backend_says("logged in");
+    assert_eq!(world.client_heard(), ["hello", "logged in"]);
+    world.kill_backend();
+    world.client_says("held");
+    world.bring_backend_back();
+    assert_eq!(world.backend_heard(), ["log in"]);
+    world.backend_says("hello");
+    assert!(world.backend_heard().is_empty());
+    world.backend_says("logged in");
+    assert_eq!(world.backend_heard(), ["held"]);
+    assert!(world.client_heard().is_empty());
+    world.assert_balanced();
+}
+
+#[test]
 fn notices_say_when_holding_begins_and_ends() {
     let mut route = policy();
     route.hold.notice_holding = Some(Message::text("holding"));

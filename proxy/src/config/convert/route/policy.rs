@@ -74,7 +74,7 @@ impl Convert<'_> {
             let message = format!("{bytes} is more than hold.buffer, {buffer}");
             self.note(&hold.key("replay").key("bytes"), message, Some(help));
         }
-        Replay { first: replay.first, bytes_max: bytes.0, swallow: replay.swallow }
+        Replay { first: replay.first, bytes_max: bytes.0, swallow: replay.swallow, greeting: replay.greeting }
     }
 
     fn redial(&mut self, redial: &wire::Redial, path: &Path) -> Backoff {

@@ -108,8 +108,13 @@ pub(in crate::config) struct Replay {
     #[schemars(extend("default" = Size(validated::Replay::default().bytes_max)))]
     pub(in crate::config) bytes: Option<Size>,
     /// So many messages of the new backend are taken as its answers to the replay, and not passed on. What was held is sent
-    /// after them.
+    /// after them. Counts only where something is replayed.
     pub(in crate::config) swallow: u32,
+    /// So many messages each backend says of its own when a client comes, before any answer. The first backend's are the
+    /// client's; those of later ones are not passed on, and what was held is sent after them.
+    ///
+    /// Set it for protocols in which the server greets: `1` for SockJS (`o`) and NATS (`INFO`).
+    pub(in crate::config) greeting: u32,
 }
 
 /// What becomes of messages in doubt.
@@ -159,6 +164,6 @@ impl Default for Hold {
 impl Default for Replay {
     fn default() -> Self {
         let replay = validated::Replay::default();
-        Self { first: replay.first, bytes: None, swallow: replay.swallow }
+        Self { first: replay.first, bytes: None, swallow: replay.swallow, greeting: replay.greeting }
     }
 }
