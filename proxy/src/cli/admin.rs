@@ -43,9 +43,10 @@ impl Reach {
     pub(super) fn port(&self) -> Result<Port, String> {
         let admin = self.admin.clone().or_else(|| std::env::var("BELAY_ADMIN").ok());
         let admin = admin.unwrap_or_else(|| HERE.to_owned());
-        let authority = admin.strip_prefix("http://").map(|rest| rest.trim_end_matches('/'));
-        let authority = authority.filter(|authority| !authority.is_empty() && !authority.contains('/'));
-        let authority = authority.ok_or_else(|| format!("--admin is http://HOST:PORT, not '{admin}'"))?;
+        let authority = admin.strip_prefix("http://").unwrap_or(&admin).trim_end_matches('/');
+        if authority.is_empty() || authority.contains('/') {
+            return Err(format!("--admin is http://HOST:PORT, not '{admin}'"));
+        }
         let token = match &self.token_file {
             Some(file) => {
                 let cannot = |error| format!("cannot read {}: {error}", file.display());
