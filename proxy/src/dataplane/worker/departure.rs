@@ -28,6 +28,9 @@ struct Line {
     /// Between two that are told.
     spacing: Duration,
     due: Instant,
+    /// Nobody stood in it when it was last looked at. Whoever comes then is told, and the next a spacing later; else each is
+    /// told a spacing after the one before was *due*, as timers are late by a millisecond or more, which would add up.
+    rests: bool,
     /// Whoever has a backend is left to it until then; never again once all have joined.
     all_at: Instant,
 }
@@ -48,7 +51,7 @@ impl Line {
     fn new(drain: &Drain, sessions: usize, now: Instant) -> Self {
         let spacing = drain.over.checked_div(u32::try_from(sessions).unwrap_or(u32::MAX)).unwrap_or_default();
         let all_at = now + drain.wait_for_backend;
-        Self { order: VecDeque::new(), known: HashSet::new(), spacing, due: now, all_at }
+        Self { order: VecDeque::new(), known: HashSet::new(), spacing, due: now, rests: true, all_at }
     }
 
     fn join(&mut self, key: SessionKey) {
@@ -63,12 +66,14 @@ impl Line {
             return Step::JoinAll;
         }
         if self.order.is_empty() {
+            self.rests = true;
             return Step::Wait(self.all_at);
         }
         if now < self.due {
             return Step::Wait(self.due.min(self.all_at));
         }
-        self.due = now + self.spacing;
+        let since = if std::mem::take(&mut self.rests) { now } else { self.due };
+        self.due = since + self.spacing;
         self.order.pop_front().map_or(Step::Wait(self.all_at), Step::Tell)
     }
 }
@@ -187,6 +192,21 @@ mod tests {
         assert_eq!(line.poll_step(at(2_000)), Step::Tell(A));
         assert_eq!(line.poll_step(at(2_001)), Step::Wait(at(2_100)));
         assert_eq!(line.poll_step(at(2_100)), Step::Tell(B));
+    }
+
+    #[test]
+    fn timers_that_are_late_make_a_drain_no_longer() {
+        let mut line = Line::new(&Drain { over: Duration::from_secs(1), ..Drain::default() }, 1_000, at(0));
+        assert_eq!(line.poll_step(at(0)), Step::JoinAll);
+        (0..1_000).for_each(|key| line.join(SessionKey(key)));
+        let mut told = 0;
+        for millis in (0..=1_001).step_by(7) {
+            while let Step::Tell(_) = line.poll_step(at(millis)) {
+                told += 1;
+            }
+            assert_eq!(told, (millis + 1).min(1_000), "after {millis} ms");
+        }
+        assert_eq!(told, 1_000);
     }
 
     #[test]
