@@ -269,7 +269,7 @@ async fn top_shows_the_sessions_in_a_terminal_and_ends_when_told() {
     let clients = clients(&belay, 2).await;
     let mut command = Command::new(python);
     command.args(["-c", TERMINAL, env!("CARGO_BIN_EXE_belay")]);
-    command.env("BELAY_ADMIN", format!("http://{}", belay.admin));
+    command.env("BELAY_ADMIN", belay.admin.to_string());
     let output = soon("top", tokio::task::spawn_blocking(move || command.output().unwrap())).await.unwrap();
     let screen = said(&output);
     for shown in ["2 open, 0 holding", "BACKEND", &echo.address.to_string(), "SESSION", "connected, page 1"] {
