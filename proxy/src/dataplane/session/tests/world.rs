@@ -1,5 +1,7 @@
 //! A client, a backend, the wires between them and the time that passes, all as plain data.
 
+mod peer;
+
 use std::rc::Rc;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -7,10 +9,11 @@ use std::time::Duration;
 use rand::SeedableRng;
 use rand::rngs::SmallRng;
 
+use self::peer::Peer;
 use super::super::*;
 use crate::dataplane::callout::Answer;
 use crate::dataplane::chain::Chain;
-use crate::dataplane::codec::{Event, Framing, Opcode, encode, encode_close};
+use crate::dataplane::codec::{Framing, Opcode, encode, encode_close};
 use crate::dataplane::heartbeat::HeartbeatPolicy;
 use crate::dataplane::hold::HoldPolicy;
 use crate::dataplane::ledger::LossReason;
@@ -60,34 +63,6 @@ struct Told(Mutex<Vec<SessionState>>);
 impl StateSink for Told {
     fn on_state(&self, change: &StateChange<'_>) {
         self.0.lock().expect("one thread").push(change.state);
-    }
-}
-
-/// One end: what it heard.
-struct Peer {
-    reader: Reader,
-    messages: Vec<String>,
-    pings: Vec<Vec<u8>>,
-    pongs: Vec<Vec<u8>>,
-    closed: Option<CloseReason>,
-}
-
-impl Peer {
-    fn new(framing: &Framing, role: Role) -> Self {
-        Self { reader: framing.reader(role), messages: vec![], pings: vec![], pongs: vec![], closed: None }
-    }
-
-    fn hear(&mut self, bytes: &[u8]) {
-        let mut bytes = bytes.to_vec();
-        let mut input = &mut bytes[..];
-        while let Some(event) = self.reader.read(&mut input, &MessageLimits::default()).expect("we speak well") {
-            match event {
-                Event::Message { payload, .. } => self.messages.push(String::from_utf8_lossy(&payload).into_owned()),
-                Event::Ping(payload) => self.pings.push(payload.to_vec()),
-                Event::Pong(payload) => self.pongs.push(payload.to_vec()),
-                Event::Close(reason) => self.closed = Some(reason),
-            }
-        }
     }
 }
 
