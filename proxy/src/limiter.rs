@@ -30,10 +30,11 @@ use crate::time::Instant;
 const FILL_MAX: Duration = Duration::from_secs(365 * 24 * 3600);
 /// A full table is searched for buckets to drop at most this often: the search costs up to a millisecond.
 const PRUNE_EVERY: Nanos = Nanos::new(1_000_000_000);
-/// Shards of a large table; each has its own lock.
-const SHARDS: usize = 16;
-/// Below this a table has one shard, so that its bound is exact.
-const SHARDED_FROM: usize = 4096;
+/// Shards of a large table; each has its own lock, and workers meet at few of them.
+const SHARDS_MAX: usize = 64;
+/// A shard has room for at least so many, so that hashes fill all of them about alike. Smaller tables have one, whose bound
+/// is exact.
+const SHARD_ENTRIES_MIN: usize = 1024;
 
 /// So many tokens in a time, and at most so many at once.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -148,13 +149,18 @@ struct SharedBuckets(Arc<Buckets>);
 
 struct Buckets {
     name: String,
-    shards: Box<[Mutex<Shard>]>,
+    shards: Box<[Shelf]>,
     shard_entries_max: usize,
     start: Nanos,
     each: Nanos,
     /// How many times a key found no bucket of its own.
     crowded: AtomicU64,
 }
+
+/// A shard in a cache line of its own: neighbours' locks would be fetched back and forth between the workers' processors.
+#[derive(Default)]
+#[repr(align(64))]
+struct Shelf(Mutex<Shard>);
 
 #[derive(Default)]
 struct Shard {
@@ -167,11 +173,11 @@ struct Shard {
 
 impl Buckets {
     fn new(name: String, entries_max: usize, start: Nanos, each: Nanos) -> Self {
-        let shards = if entries_max < SHARDED_FROM { 1 } else { SHARDS };
+        let shards = (entries_max / SHARD_ENTRIES_MIN).clamp(1, SHARDS_MAX);
         Self {
             name,
-            shards: (0..shards).map(|_| Mutex::default()).collect(),
-            shard_entries_max: entries_max.div_ceil(shards),
+            shards: (0..shards).map(|_| Shelf::default()).collect(),
+            shard_entries_max: entries_max / shards,
             start,
             each,
             crowded: AtomicU64::new(0),
@@ -211,7 +217,8 @@ impl StateStore for SharedBuckets {
     {
         let buckets = &self.0;
         // Bits that the shard's map does not choose a place by.
-        let mut shard = lock(&buckets.shards[(key >> 40) as usize % buckets.shards.len()]);
+        let Shelf(shard) = &buckets.shards[(key >> 40) as usize % buckets.shards.len()];
+        let mut shard = lock(shard);
         if let Some(full_at) = shard.full_at.get_mut(key) {
             let (outcome, next) = measure(Some(*full_at))?;
             *full_at = next;
@@ -312,7 +319,7 @@ mod tests {
         for key in 0..200_000 {
             let _ = limiter.take(&key, 1, at(0));
         }
-        let entries: usize = limiter.buckets.shards.iter().map(|shard| lock(shard).full_at.len()).sum();
+        let entries: usize = limiter.buckets.shards.iter().map(|Shelf(shard)| lock(shard).full_at.len()).sum();
         assert!(entries <= 10_000, "{entries}");
     }
 

@@ -16,6 +16,9 @@ use super::state::{Phase, State};
 pub(super) fn linker(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<State>> {
     let mut linker = Linker::new(engine);
     abi::StatefulFilter::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state)?;
+    linker.allow_shadowing(true);
+    limiter::add_take(&mut linker)?;
+    linker.allow_shadowing(false);
     Ok(linker)
 }
 

@@ -1,6 +1,8 @@
 //! A filter's breakers by name and key: who shares them, who hears of their transitions, who may list them.
 
 use std::collections::HashMap;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::{Acquire, Release};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -22,6 +24,8 @@ pub(in crate::wasm) struct SharedBreaker {
     filter: Arc<str>,
     name: Box<str>,
     breaker: Mutex<Breaker>,
+    /// As the breaker is: every message of every worker asks, and while it is closed none of them takes the lock for it.
+    closed: AtomicBool,
     /// Those of its keys; a keyed one has none of its own.
     keyed: Option<Mutex<HashMap<Box<str>, Arc<SharedBreaker>>>>,
 }
@@ -62,6 +66,7 @@ impl Breakers {
             filter: Arc::clone(&self.filter),
             name: name.into(),
             breaker: Mutex::new(Breaker::new(settings)),
+            closed: AtomicBool::new(true),
             keyed: Some(Mutex::default()),
         });
         by_name.insert(name.into(), Arc::clone(&breaker));
@@ -99,6 +104,7 @@ impl SharedBreaker {
             filter: Arc::clone(&self.filter),
             name: format!("{}[{key}]", self.name).into(),
             breaker: Mutex::new(Breaker::new(settings)),
+            closed: AtomicBool::new(true),
             keyed: None,
         });
         keyed.insert(key.into(), Arc::clone(&breaker));
@@ -106,23 +112,33 @@ impl SharedBreaker {
     }
 
     pub(in crate::wasm) fn admit(&self, now: Instant) -> Result<(), Duration> {
-        let (admitted, transition) = lock(&self.breaker).admit(now);
-        self.tell(transition);
-        admitted
+        if self.closed.load(Acquire) {
+            return Ok(());
+        }
+        self.change(|breaker| breaker.admit(now))
     }
 
     pub(in crate::wasm) fn success(&self, latency: Duration, now: Instant) {
-        let transition = lock(&self.breaker).success(latency, now);
-        self.tell(transition);
+        self.change(|breaker| ((), breaker.success(latency, now)));
     }
 
     pub(in crate::wasm) fn failure(&self, now: Instant) {
-        let transition = lock(&self.breaker).failure(now);
-        self.tell(transition);
+        self.change(|breaker| ((), breaker.failure(now)));
     }
 
     pub(in crate::wasm) fn state(&self, now: Instant) -> BreakerState {
-        lock(&self.breaker).state(now)
+        if self.closed.load(Acquire) { BreakerState::Closed } else { lock(&self.breaker).state(now) }
+    }
+
+    fn change<R>(&self, change: impl FnOnce(&mut Breaker) -> (R, Option<Transition>)) -> R {
+        let mut breaker = lock(&self.breaker);
+        let (answer, transition) = change(&mut breaker);
+        if let Some(Transition { to, .. }) = transition {
+            self.closed.store(to == BreakerState::Closed, Release);
+        }
+        drop(breaker);
+        self.tell(transition);
+        answer
     }
 
     /// Once for each transition, by whoever brought it about.
