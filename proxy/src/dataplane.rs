@@ -15,7 +15,9 @@ pub mod session;
 
 pub mod codec;
 pub mod forward;
+pub mod head;
 pub mod message;
+pub mod rewound;
 
 pub mod callout;
 pub mod chain;

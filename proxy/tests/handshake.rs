@@ -9,10 +9,10 @@ use std::net::SocketAddr;
 
 use common::backend::Backend;
 use common::belay::{Belay, http_get, route_to};
-use common::{client, ports};
+use common::{client, handshake, ports, soon};
 use futures_util::SinkExt;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
@@ -31,6 +31,11 @@ async fn answering(answer: &'static str) -> SocketAddr {
         }
     });
     address
+}
+
+/// Any other path is refused.
+fn only_for(path: &str, backend: SocketAddr) -> String {
+    route_to(backend, "").replace("- backend:", &format!("- match: {{ path: {path} }}\n    backend:"))
 }
 
 #[tokio::test]
@@ -191,6 +196,67 @@ async fn a_request_that_no_route_takes_is_answered_404() {
     assert_eq!(http_get(belay.address, "/elsewhere").await.unwrap().0, 404);
     let (_, answer) = client::open(belay.address, "/elsewhere", "").await.unwrap();
     assert_eq!(answer.target(), "404");
+}
+
+#[tokio::test]
+async fn a_connection_serves_on_after_a_refused_handshake() {
+    let mut backend = Backend::start().await;
+    let belay = Belay::start(&only_for("/chat", backend.address)).await;
+    let mut stream = TcpStream::connect(belay.address).await.unwrap();
+    for _ in 0..2 {
+        let (_, answer) = client::over(&mut stream, belay.address, "/elsewhere", "").await.unwrap();
+        assert_eq!(answer.target(), "404");
+        let length: usize = answer.header("content-length").unwrap().parse().unwrap();
+        stream.read_exact(&mut vec![0; length]).await.unwrap();
+    }
+    let (session, _) = client::over(&mut stream, belay.address, "/chat", "").await.unwrap();
+    session.unwrap().send("let in".into()).await.unwrap();
+    assert_eq!(backend.accept().await.text().await, "let in");
+}
+
+#[tokio::test]
+async fn what_a_client_says_before_it_is_let_in_arrives() {
+    const MESSAGE: &[u8] = b"\x81\x85\0\0\0\0hello";
+    let mut backend = Backend::start().await;
+    let belay = Belay::start(&only_for("/chat", backend.address)).await;
+    let request = |path: &str| {
+        format!(
+            "GET {path} HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+        )
+    };
+    // As the first request of its connection, and behind one that is refused.
+    for before in ["".to_owned(), request("/elsewhere")] {
+        let mut stream = TcpStream::connect(belay.address).await.unwrap();
+        let said = [before.as_bytes(), request("/chat").as_bytes(), MESSAGE, MESSAGE].concat();
+        stream.write_all(&said).await.unwrap();
+        let mut visit = backend.accept().await;
+        assert_eq!(visit.text().await, "hello");
+        assert_eq!(visit.text().await, "hello");
+        visit.say("welcome").await;
+        let mut heard = Vec::new();
+        soon("the backend's message", async {
+            while !heard.ends_with(b"\x81\x07welcome") {
+                assert_ne!(stream.read_buf(&mut heard).await.unwrap(), 0);
+            }
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn nobody_goes_on_dialling_for_a_client_that_has_left() {
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let belay = Belay::in_front_of(silent.local_addr().unwrap(), "").await;
+    let mut stream = TcpStream::connect(belay.address).await.unwrap();
+    let opening = client::over(&mut stream, belay.address, "/", "");
+    let mut dialled = tokio::select! {
+        _ = opening => panic!("nobody has answered"),
+        dialled = silent.accept() => dialled.unwrap().0,
+    };
+    handshake::read_head(&mut dialled).await.unwrap();
+    drop(stream);
+    assert_eq!(soon("the end of the attempt", dialled.read(&mut [0; 64])).await.unwrap(), 0);
 }
 
 #[tokio::test]

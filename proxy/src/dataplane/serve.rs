@@ -8,6 +8,7 @@ use std::cell::Cell;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{
@@ -15,7 +16,7 @@ use http::header::{
     SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE,
 };
 use http::uri::Scheme;
-use http::{Method, Request, Response, StatusCode, Version};
+use http::{Method, Request, Response, StatusCode, Uri, Version};
 use http_body_util::{Either, Full};
 use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
@@ -27,16 +28,17 @@ use super::driver::{Driver, Early};
 use super::forward;
 use super::handshake::Handshake;
 use super::listener::{ConnectionSlot, Patience, Patient};
+use super::rewound::Rewound;
 use super::route::{Came, Listener};
 use super::trace::{Connect, ConnectSpan, HandshakeSpan};
 use super::upstream::{self, DialError, Dialled, accept_for, has_token};
 use super::worker::{RouteState, Worker};
 use crate::id::SessionId;
 use crate::time::Instant;
-use crate::tls::Peer;
+use crate::tls::{Peer, Stream};
 
 /// What we answer with: the forwarder's bodies and texts of our own, or a backend's refusal of a handshake.
-type Body = Either<forward::Body, Incoming>;
+pub type Body = Either<forward::Body, Incoming>;
 
 /// An answer that ends a handshake. Boxed, as it is rare and large.
 type Refusal = Box<Response<Body>>;
@@ -79,18 +81,82 @@ impl Door {
 }
 
 /// Answers one request.
-pub async fn request(worker: Rc<Worker>, mut request: Request<Incoming>, door: &Door) -> Response<Body> {
-    forward::take_absolute_form(&mut request);
-    let span = HandshakeSpan::start(&request, door.scheme(), door.peer);
-    let response = respond(worker, request, door, &span).await;
+pub async fn request(worker: &Rc<Worker>, mut request: Request<Incoming>, door: &Door) -> Response<Body> {
+    if !wants_websocket(&request) {
+        return forward(worker, request, door).await;
+    }
+    let upgrade = hyper::upgrade::on(&mut request);
+    let (response, newcomer) = handshake(worker, request, door).await;
+    if let Some(newcomer) = newcomer {
+        let (worker, slot, peer) = (Rc::clone(worker), Rc::clone(&door.slot), door.peer);
+        tokio::task::spawn_local(async move {
+            match upgrade.await.map(|upgraded| upgraded.downcast::<TokioIo<Rewound<Patient>>>()) {
+                Ok(Ok(parts)) => {
+                    let (client, rest) = parts.io.into_inner().into_parts();
+                    let early = [parts.read_buf, rest].concat();
+                    newcomer.enter(&worker, client.into_inner(), early.into(), &slot);
+                }
+                // The client left between its request and our answer.
+                Ok(Err(_)) | Err(_) => debug!(%peer, "the client left during its handshake"),
+            }
+        });
+    }
+    response
+}
+
+/// Answers a request that wants to become a WebSocket. Who is let in enters once it has its answer.
+pub async fn handshake<B>(
+    worker: &Rc<Worker>,
+    mut request: Request<B>,
+    door: &Door,
+) -> (Response<Body>, Option<Newcomer>) {
+    let span = begin(&mut request, door);
+    let outcome = match find_route(worker, &request, door, &span) {
+        Ok(route) => open_session(worker, &route, request, door, &span).await,
+        Err(refusal) => Err(refusal),
+    };
+    let (response, newcomer) = match outcome {
+        Ok((response, newcomer)) => (response, Some(newcomer)),
+        Err(refusal) => (*refusal, None),
+    };
+    span.finish(response.status().as_u16());
+    (response, newcomer)
+}
+
+/// Answers any other.
+async fn forward(worker: &Rc<Worker>, mut request: Request<Incoming>, door: &Door) -> Response<Body> {
+    let span = begin(&mut request, door);
+    let outcome = match find_route(worker, &request, door, &span) {
+        Ok(route) => forward_plain(worker, &route, request, door, &span).await,
+        Err(refusal) => Err(refusal),
+    };
+    let response = outcome.unwrap_or_else(|refusal| *refusal);
     span.finish(response.status().as_u16());
     response
 }
 
-async fn respond(worker: Rc<Worker>, request: Request<Incoming>, door: &Door, span: &HandshakeSpan) -> Response<Body> {
-    if let Some(refusal) = forward::refuse(&request) {
+fn begin<B>(request: &mut Request<B>, door: &Door) -> HandshakeSpan {
+    forward::take_absolute_form(request);
+    HandshakeSpan::start(request, door.scheme(), door.peer)
+}
+
+/// Whether it asks for a WebSocket, well or badly.
+pub fn wants_websocket<B>(request: &Request<B>) -> bool {
+    has_token(request.headers(), UPGRADE, "websocket")
+}
+
+fn find_route<B>(
+    worker: &Worker,
+    request: &Request<B>,
+    door: &Door,
+    span: &HandshakeSpan,
+) -> Result<Rc<RouteState>, Refusal> {
+    let refused = |response| {
         worker.counters.handshakes_refused.add(1);
-        return refusal.map(Either::Left);
+        Box::new(response)
+    };
+    if let Some(refusal) = forward::refuse(request) {
+        return Err(refused(refusal.map(Either::Left)));
     }
     let uri = request.uri();
     let host = request.headers().get(HOST).and_then(|host| host.to_str().ok());
@@ -99,16 +165,10 @@ async fn respond(worker: Rc<Worker>, request: Request<Incoming>, door: &Door, sp
     let table = worker.table();
     let route = table.dataplane.routes.find(came, uri.path(), uri.query(), request.headers());
     let Some(route) = route.and_then(|route| table.route(route)).cloned() else {
-        worker.counters.handshakes_refused.add(1);
-        return plain(StatusCode::NOT_FOUND, "no route for this request\n");
+        return Err(refused(plain(StatusCode::NOT_FOUND, "no route for this request\n")));
     };
     span.route(&route.route.name);
-    let outcome = if has_token(request.headers(), UPGRADE, "websocket") {
-        open_session(&worker, &route, request, door, span).await
-    } else {
-        forward_plain(&worker, &route, request, door, span).await
-    };
-    outcome.unwrap_or_else(|refusal| *refusal)
+    Ok(route)
 }
 
 /// Passes a plain request on, if the filters that guard the route's handshakes let it: what they keep from the backend's
@@ -121,7 +181,7 @@ async fn forward_plain(
     span: &HandshakeSpan,
 ) -> Result<Response<Body>, Refusal> {
     if route.chain.guards_handshakes() {
-        let mut handshake = read_handshake(&request, door);
+        let mut handshake = read_handshake(request.uri(), request.headers().clone(), door);
         handshake.trace = span.context();
         let mut guest = Guest::new(worker, route, handshake, &door.tls, None);
         guest
@@ -151,14 +211,35 @@ async fn forward_plain(
     }))
 }
 
+/// A client that is let in, until it has been told.
+pub struct Newcomer {
+    guest: Guest,
+    /// Its backend's connection.
+    upstream: Stream,
+    /// What came with the end of that handshake.
+    early: Bytes,
+    connecting: Duration,
+}
+
+impl Newcomer {
+    /// It has been told: its session begins, with what it has said since.
+    pub fn enter(self, worker: &Rc<Worker>, client: Stream, said: Bytes, slot: &Slot) {
+        let Self { guest, upstream, early, connecting } = self;
+        let Some(slot) = slot.take() else { return };
+        let session = guest.into_session(connecting);
+        let early = Early { client: said, upstream: early };
+        tokio::task::spawn_local(Driver::new(Rc::clone(worker), session, client, upstream, early, slot));
+    }
+}
+
 /// Lets a client in: its handshake is sound, the filters accept it, the backend accepts it.
-async fn open_session(
+async fn open_session<B>(
     worker: &Rc<Worker>,
     route: &Rc<RouteState>,
-    mut request: Request<Incoming>,
+    request: Request<B>,
     door: &Door,
     span: &HandshakeSpan,
-) -> Result<Response<Body>, Refusal> {
+) -> Result<(Response<Body>, Newcomer), Refusal> {
     let refused = |response: Refusal| {
         worker.counters.handshakes_refused.add(1);
         response
@@ -168,7 +249,8 @@ async fn open_session(
         // Its connection is from better times.
         return Err(refused(try_later("no memory for another session\n")));
     }
-    let mut handshake = read_handshake(&request, door);
+    let (request, _) = request.into_parts();
+    let mut handshake = read_handshake(&request.uri, request.headers, door);
     span.session(handshake.session);
     handshake.trace = span.context();
     let mut guest = Guest::new(worker, route, handshake, &door.tls, None);
@@ -176,29 +258,13 @@ async fn open_session(
     let begun = Instant::now();
     let dialled = guest.dial().await.map_err(|error| no_upstream(&route.route.name, error))?;
     let connecting = Instant::now() - begun;
-    let response = switching_protocols(&accept, &dialled, guest.facts());
-
-    let upgrade = hyper::upgrade::on(&mut request);
-    let (worker, slot, peer) = (Rc::clone(worker), Rc::clone(&door.slot), door.peer);
-    tokio::task::spawn_local(async move {
-        match upgrade.await.map(|upgraded| upgraded.downcast::<TokioIo<Patient>>()) {
-            Ok(Ok(parts)) => {
-                // A copy of its own length: the original keeps hyper's whole read buffer alive.
-                let early = Early { client: Bytes::copy_from_slice(&parts.read_buf), upstream: dialled.early };
-                let Some(slot) = slot.take() else { return };
-                let session = guest.into_session(connecting);
-                let client = parts.io.into_inner().into_inner();
-                tokio::task::spawn_local(Driver::new(worker, session, client, dialled.stream, early, slot));
-            }
-            // The client left between its request and our answer.
-            Ok(Err(_)) | Err(_) => debug!(%peer, "the client left during its handshake"),
-        }
-    });
-    Ok(response)
+    let Dialled { stream: upstream, early, answer } = dialled;
+    let response = switching_protocols(&accept, answer, guest.facts());
+    Ok((response, Newcomer { guest, upstream, early, connecting }))
 }
 
 /// RFC 6455, section 4.2.1. Returns the Sec-WebSocket-Accept to answer with.
-fn check_handshake(request: &Request<Incoming>) -> Result<String, Refusal> {
+fn check_handshake<B>(request: &Request<B>) -> Result<String, Refusal> {
     let headers = request.headers();
     let bad = |why: &'static str| Box::new(plain(StatusCode::BAD_REQUEST, why));
     if request.method() != Method::GET || request.version() < Version::HTTP_11 {
@@ -223,8 +289,7 @@ fn check_handshake(request: &Request<Incoming>) -> Result<String, Refusal> {
 }
 
 /// What of the request the backend will be told, now and after each loss.
-fn read_handshake(request: &Request<Incoming>, door: &Door) -> Handshake {
-    let mut headers = request.headers().clone();
+fn read_handshake(uri: &Uri, mut headers: HeaderMap, door: &Door) -> Handshake {
     let host = headers.get(HOST).and_then(|host| host.to_str().ok()).map(str::to_owned);
     forward::add_forwarded(&mut headers, door.peer, host.as_deref(), door.scheme());
     forward::strip_hop_by_hop(&mut headers);
@@ -236,15 +301,15 @@ fn read_handshake(request: &Request<Incoming>, door: &Door) -> Handshake {
     for name in ours {
         headers.remove(name);
     }
-    let target = request.uri().path_and_query().map_or("/", |target| target.as_str());
+    let target = uri.path_and_query().map_or("/", |target| target.as_str());
     Handshake::new(SessionId::random(), door.peer, target, headers.iter())
 }
 
 /// Our 101, with what the backend said in its own.
-fn switching_protocols(accept: &str, dialled: &Dialled, facts: Option<&Facts>) -> Response<Body> {
+fn switching_protocols(accept: &str, theirs: Option<Response<()>>, facts: Option<&Facts>) -> Response<Body> {
     let mut response = Response::new(own(Bytes::new()));
     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
-    let mut headers: HeaderMap = dialled.answer.as_ref().map(|answer| answer.headers().clone()).unwrap_or_default();
+    let mut headers = theirs.map(|theirs| theirs.into_parts().0.headers).unwrap_or_default();
     forward::strip_hop_by_hop(&mut headers);
     headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
     headers.insert(UPGRADE, HeaderValue::from_static("websocket"));

@@ -91,7 +91,7 @@ pub(super) async fn dial(backend: &Backend, request: Request<Empty<Bytes>>) -> R
     let mut stream = super::secure(backend, super::connect(backend).await?).await?;
     let answer = shake::hands(&mut stream, &request).await.map_err(|cause| DialError::unreachable(backend, cause))?;
     let (answer, stream, early) = match answer {
-        Answer::Switches(answer, early) => (answer, stream, Bytes::from(early)),
+        Answer::Switches(answer, early) => (answer, stream, early),
         // Rare and large.
         Answer::Other(heard) => Box::pin(hear_out(backend, request, Retold::new(stream, heard))).await?,
     };

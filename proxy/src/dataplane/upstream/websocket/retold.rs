@@ -5,16 +5,16 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
-use bytes::{Buf, Bytes};
+use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use crate::dataplane::rewound::Rewound;
 use crate::tls::Stream;
 
 /// See the module.
 pub(super) struct Retold {
-    stream: Stream,
+    stream: Rewound<Stream>,
     request: Request,
-    heard: Bytes,
 }
 
 enum Request {
@@ -24,13 +24,13 @@ enum Request {
 }
 
 impl Retold {
-    pub(super) fn new(stream: Stream, heard: Vec<u8>) -> Self {
-        Self { stream, request: Request::Unsaid(None), heard: heard.into() }
+    pub(super) fn new(stream: Stream, heard: Bytes) -> Self {
+        Self { stream: Rewound::new(stream, heard), request: Request::Unsaid(None) }
     }
 
     /// The connection, and what was heard and not read again.
     pub(super) fn into_parts(self) -> (Stream, Bytes) {
-        (self.stream, self.heard)
+        self.stream.into_parts()
     }
 }
 
@@ -41,13 +41,7 @@ impl AsyncRead for Retold {
             *reader = Some(cx.waker().clone());
             return Poll::Pending;
         }
-        if this.heard.is_empty() {
-            return Pin::new(&mut this.stream).poll_read(cx, buffer);
-        }
-        let length = this.heard.len().min(buffer.remaining());
-        buffer.put_slice(&this.heard[..length]);
-        this.heard.advance(length);
-        Poll::Ready(Ok(()))
+        Pin::new(&mut this.stream).poll_read(cx, buffer)
     }
 }
 

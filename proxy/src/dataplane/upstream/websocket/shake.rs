@@ -5,18 +5,20 @@
 
 use std::io::{self, ErrorKind, Write as _};
 
-use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
+use bytes::{Bytes, BytesMut};
+use http::{Request, Response, StatusCode};
 use httparse::{EMPTY_HEADER, Status};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
+use crate::dataplane::head;
 use crate::tls::Stream;
 
 /// What a backend has said, as far as it was read.
 pub(super) enum Answer {
     /// It switches protocols. The other bytes came behind its answer.
-    Switches(Response<()>, Vec<u8>),
+    Switches(Response<()>, Bytes),
     /// Not, or not yet, or not in so many words.
-    Other(Vec<u8>),
+    Other(Bytes),
 }
 
 /// A usual answer is read at once.
@@ -31,47 +33,39 @@ const HEADERS_MAX: usize = 48;
 /// # Errors
 /// The connection broke, or ended before there was an answer.
 pub(super) async fn hands<B>(stream: &mut Stream, request: &Request<B>) -> io::Result<Answer> {
-    stream.write_all(&head(request)?).await?;
+    stream.write_all(&question(request)?).await?;
     stream.flush().await?;
-    let mut heard = Vec::with_capacity(HEARD_BYTES);
+    let mut heard = BytesMut::with_capacity(HEARD_BYTES);
     loop {
         if stream.read_buf(&mut heard).await? == 0 {
             return Err(ErrorKind::UnexpectedEof.into());
         }
-        match switches(&heard) {
-            Some((answer, length)) => return Ok(Answer::Switches(answer, heard.split_off(length))),
-            None if is_whole(&heard) || heard.len() >= HEARD_BYTES_MAX => return Ok(Answer::Other(heard)),
-            None => {}
+        let whole = heard.freeze();
+        match switches(&whole) {
+            Some((answer, length)) => return Ok(Answer::Switches(answer, whole.slice(length..))),
+            None if is_whole(&whole) || whole.len() >= HEARD_BYTES_MAX => return Ok(Answer::Other(whole)),
+            None => heard = BytesMut::from(whole),
         }
     }
 }
 
 /// A request without a body as it stands on the wire (RFC 9112, section 3), in the form that hyper gives it.
-fn head<B>(request: &Request<B>) -> io::Result<Vec<u8>> {
+fn question<B>(request: &Request<B>) -> io::Result<Vec<u8>> {
     let mut head = Vec::with_capacity(HEARD_BYTES);
     write!(head, "{} {} HTTP/1.1\r\n", request.method(), request.uri())?;
-    for (name, value) in request.headers() {
-        for part in [name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"] {
-            head.extend_from_slice(part);
-        }
-    }
-    head.extend_from_slice(b"\r\n");
+    head::write_fields(&mut head, request.headers());
     Ok(head)
 }
 
 /// A 101 that is all there (RFC 9112, section 4), and its length.
-fn switches(heard: &[u8]) -> Option<(Response<()>, usize)> {
+fn switches(heard: &Bytes) -> Option<(Response<()>, usize)> {
     let mut found = [EMPTY_HEADER; HEADERS_MAX];
     let mut parsed = httparse::Response::new(&mut found);
     let Ok(Status::Complete(length)) = parsed.parse(heard) else { return None };
     if (parsed.version, parsed.code) != (Some(1), Some(StatusCode::SWITCHING_PROTOCOLS.as_u16())) {
         return None;
     }
-    let mut headers = HeaderMap::with_capacity(parsed.headers.len());
-    for header in parsed.headers.iter() {
-        let name = HeaderName::from_bytes(header.name.as_bytes()).ok()?;
-        headers.try_append(name, HeaderValue::from_bytes(header.value).ok()?).ok()?;
-    }
+    let headers = head::fields(heard, parsed.headers)?;
     let mut answer = Response::new(());
     *answer.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
     *answer.headers_mut() = headers;
@@ -93,10 +87,10 @@ mod tests {
     #[test]
     fn a_101_is_understood_once_it_is_there() {
         for length in 0..ANSWER.len() {
-            assert!(switches(&ANSWER[..length]).is_none());
+            assert!(switches(&Bytes::from_static(&ANSWER[..length])).is_none());
             assert!(!is_whole(&ANSWER[..length]), "{length}");
         }
-        let (answer, length) = switches(&[ANSWER, b"\x81\x01a"].concat()).unwrap();
+        let (answer, length) = switches(&[ANSWER, b"\x81\x01a"].concat().into()).unwrap();
         assert_eq!(length, ANSWER.len());
         assert_eq!(answer.headers().get_all("x").iter().collect::<Vec<_>>(), ["1", "2"]);
         assert_eq!(answer.headers()["upgrade"], "websocket");
@@ -111,16 +105,16 @@ mod tests {
             b"HTTP/1.1 101 Switching Protocols\r\nA: b\r\n c\r\n\r\n",
             b"SSH-2.0-OpenSSH\r\n",
         ] {
-            assert!(switches(other).is_none());
+            assert!(switches(&Bytes::from_static(other)).is_none());
             assert!(is_whole(other), "{}", String::from_utf8_lossy(other));
         }
-        let many = [&ANSWER[..ANSWER.len() - 2], &b"y: 1\r\n".repeat(HEADERS_MAX), b"\r\n"].concat();
+        let many = [&ANSWER[..ANSWER.len() - 2], &b"y: 1\r\n".repeat(HEADERS_MAX), b"\r\n"].concat().into();
         assert!(switches(&many).is_none() && is_whole(&many));
     }
 
     #[test]
     fn the_request_is_what_hyper_writes() {
         let request = Request::get("/chat?a=b").header("host", "h").header("x", "1").header("x", "2").body(()).unwrap();
-        assert_eq!(head(&request).unwrap(), b"GET /chat?a=b HTTP/1.1\r\nhost: h\r\nx: 1\r\nx: 2\r\n\r\n");
+        assert_eq!(question(&request).unwrap(), b"GET /chat?a=b HTTP/1.1\r\nhost: h\r\nx: 1\r\nx: 2\r\n\r\n");
     }
 }
