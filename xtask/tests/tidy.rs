@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 /// A longer file has a seam in it that was not found yet.
 const LINES_MAX: usize = 500;
 /// Folders of others.
-const NOT_OURS: [&str; 6] = ["target", ".git", "node_modules", "corpus", "artifacts", "generated"];
+const NOT_OURS: [&str; 7] = ["target", ".git", "node_modules", ".venv", "corpus", "artifacts", "generated"];
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
