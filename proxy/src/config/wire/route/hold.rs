@@ -113,7 +113,7 @@ pub(in crate::config) struct Replay {
     /// So many messages each backend says of its own when a client comes, before any answer. The first backend's are the
     /// client's; those of later ones are not passed on, and what was held is sent after them.
     ///
-    /// Set it for protocols in which the server greets: `1` for SockJS (`o`) and NATS (`INFO`).
+    /// Set it for protocols in which the server greets: `1` for SockJS (`o`).
     pub(in crate::config) greeting: u32,
 }
 
