@@ -163,7 +163,8 @@ impl PathMatch {
             Self::Any => Some(PathRank::Any),
             Self::Exact(exact) => (normal(exact) == path).then_some(PathRank::Exact),
             Self::Prefix(prefix) => {
-                let rest = path.strip_prefix(&*normal(prefix))?;
+                let prefix = normal(prefix);
+                let rest = path.strip_prefix(&*prefix)?;
                 let whole_segments = rest.is_empty() || rest.starts_with('/') || prefix.ends_with('/');
                 whole_segments.then_some(PathRank::Prefix { length: prefix.len() })
             }

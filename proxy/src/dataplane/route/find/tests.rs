@@ -180,6 +180,13 @@ fn a_percent_sign_that_encodes_nothing_stands_for_itself() {
 }
 
 #[test]
+fn a_prefix_is_as_long_as_its_normal_form() {
+    let routes = routes([("encoded", prefix("/%61%62")), ("longer", prefix("/ab/c"))]);
+    assert_eq!(taken(&routes, "h", "/ab/c", &[]), "longer");
+    assert_eq!(taken(&routes, "h", "/ab/d", &[]), "encoded");
+}
+
+#[test]
 fn paths_are_compared_in_normal_form() {
     let routes = routes([("cafe", prefix("/caf%c3%a9")), ("admin", prefix("/admin")), ("any", Match::default())]);
     for admin in ["/%61dmin", "/%61%64%6D%69%6e/x", "/admin/%", "/admin/%zz", "/admin/%2"] {
