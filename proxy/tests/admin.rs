@@ -130,7 +130,7 @@ async fn some_sessions_are_drained_by_a_search() {
     let mut chat = clients(&belay, 5).await;
     let mut other = client::connect(belay.address, "/other").await;
     assert_eq!(get(&belay, "/sessions/drain").await["state"], "none");
-    let (status, body) = belay.ask("POST", "/sessions/drain?route=chat&over_s=1&code=1012").await.unwrap();
+    let (status, body) = belay.ask("POST", "/sessions/drain?route=chat&over_s=5&code=1012").await.unwrap();
     assert_eq!(status, 202, "{body}");
     assert_eq!(belay.ask("POST", "/sessions/drain?route=chat").await.unwrap().0, 409);
     for client in &mut chat {
@@ -160,7 +160,12 @@ async fn a_drain_takes_no_more_clients_and_tells_how_far_it_is() {
     }
     assert_eq!(belay.get("/ready").await.unwrap().0, 503);
     assert_eq!(get(&belay, "/drain").await["sessions_at_begin"], 3);
-    assert!(tokio::net::TcpStream::connect(belay.address).await.is_err());
+    soon("the listeners to be closed", async {
+        while tokio::net::TcpStream::connect(belay.address).await.is_ok() {
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+    })
+    .await;
     belay.terminate();
     assert!(belay.ended().await.success());
 }
@@ -284,7 +289,8 @@ async fn pprof(go: std::path::PathBuf, belay: &Belay, profile: &str) -> String {
     let mut command = Command::new(go);
     // Names are found in a program that is not optimised, by one that is not: by itself it would not wait so long.
     command.args(["tool", "pprof", "-timeout=100", "-top", "-nodecount=500", &url]).env("PPROF_TMPDIR", &belay.folder);
-    said(&soon("go tool pprof", tokio::task::spawn_blocking(move || command.output().unwrap())).await.unwrap())
+    let run = tokio::task::spawn_blocking(move || command.output().unwrap());
+    said(&tokio::time::timeout(std::time::Duration::from_secs(120), run).await.unwrap().unwrap())
 }
 
 #[tokio::test]

@@ -22,7 +22,7 @@ const UPGRADE: &str = "GET /chat HTTP/1.1\r\nHost: test\r\nConnection: Upgrade\r
 async fn with_bystander() -> (Echo, Belay, Client) {
     let echo = Echo::start().await;
     let yaml = format!(
-        "listeners:\n  - address: {{listen}}\n    limits: {{ handshake_timeout: 500ms, connections: 20 }}\n\
+        "listeners:\n  - address: {{listen}}\n    limits: {{ handshake_timeout: 3s, connections: 20 }}\n\
          admin: {{ address: \"{{admin}}\" }}\n\
          routes:\n  - match: {{ path_prefix: / }}\n    backend: ws://{}\n    \
          messages: {{ message_bytes: 1KiB, frame_bytes: 1KiB, fragments: 8 }}\n",
@@ -41,7 +41,8 @@ async fn still_chats(bystander: &mut Client) {
 /// Sends raw bytes and reads until the connection ends.
 async fn exchange(address: SocketAddr, bytes: &[u8]) -> Vec<u8> {
     let mut stream = TcpStream::connect(address).await.unwrap();
-    stream.write_all(bytes).await.unwrap();
+    // It may be answered before it has said all.
+    let _ = stream.write_all(bytes).await;
     read_to_end(&mut stream).await
 }
 

@@ -87,12 +87,11 @@ async fn what_changes_is_told_and_what_takes_a_restart_too() {
         assert!(answer["changed"].as_array().unwrap().contains(&change), "{answer}");
     }
     assert_eq!(belay.get("/log").await.unwrap().1, "debug\n");
-    let metrics = belay.metrics().await;
-    assert_eq!(metrics["belay_config_generation"], 2.0);
-    assert_eq!(metrics["belay_config_needs_restart"], 1.0);
-    assert_eq!(metrics["belay_config_reloads_total{outcome=\"unchanged\"}"], 1.0);
+    belay.metric_becomes("belay_config_generation", 2.0).await;
+    belay.metric_becomes("belay_config_needs_restart", 1.0).await;
+    belay.metric_becomes("belay_config_reloads_total{outcome=\"unchanged\"}", 1.0).await;
     let digest = config(&belay).await["sha256"].as_str().unwrap().to_owned();
-    assert_eq!(metrics[&format!("belay_config_info{{sha256=\"{digest}\"}}")], 1.0);
+    belay.metric_becomes(&format!("belay_config_info{{sha256=\"{digest}\"}}"), 1.0).await;
     belay.log_with("what the configuration says here needs a restart").await;
 }
 
@@ -108,14 +107,15 @@ async fn a_file_with_mistakes_changes_nothing_and_says_what_they_are() {
     let [mistake, ..] = &answer["errors"].as_array().unwrap()[..] else { panic!("{answer}") };
     assert_eq!((&mistake["path"], &mistake["place"]["line"]), (&json!("routes[0].backed"), &json!(3)), "{answer}");
     assert_eq!(belay.get("/ready").await.unwrap().0, 200);
-    assert_eq!(belay.metrics().await["belay_config_last_reload_successful"], 0.0);
+    belay.metric_becomes("belay_config_last_reload_successful", 0.0).await;
     belay.log_with("the configuration was not reloaded").await;
 
     // A filter that cannot be loaded, an address that cannot be had, a file that is gone.
     let filters = "filters: { limit: { use: rate-limit, config: { rate: often } } }\n";
     belay.write(&(good.clone() + filters));
-    let answer = belay.post("/config/reload").await.1;
-    assert!(answer["errors"][0]["message"].as_str().unwrap().contains("filter limit: it does not accept its config"));
+    // The answer does not wait for as long as a slow machine compiles.
+    assert_ne!(belay.post("/config/reload").await.0, 200);
+    belay.log_with("filter limit: it does not accept its config").await;
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let other = format!("[{{ address: \"{}\" }}, {{ address", taken.local_addr().unwrap());
     belay.write(&good.replacen("[{ address", &other, 1));
@@ -126,7 +126,7 @@ async fn a_file_with_mistakes_changes_nothing_and_says_what_they_are() {
     assert_eq!(says(&mut client, "x").await, "x");
     belay.write(&good);
     assert_eq!(belay.post("/config/reload").await.1["outcome"], "unchanged");
-    assert_eq!(belay.metrics().await["belay_config_last_reload_successful"], 1.0);
+    belay.metric_becomes("belay_config_last_reload_successful", 1.0).await;
 }
 
 #[tokio::test]
@@ -138,20 +138,20 @@ async fn a_changed_file_a_swapped_link_and_a_signal_each_bring_it() {
     let belay = Belay::start(&with_hold(1)).await;
     belay.write(&with_hold(2));
     until("a changed file", &belay, |config| config["generation"] == 2).await;
-    // As the kubelet mounts a ConfigMap.
+    // As the kubelet mounts a ConfigMap. Belay may look at any moment.
     let (folder, file) = (&belay.folder, belay.folder.join("belay.yaml"));
-    for (version, hold) in [("..1", 3), ("..2", 4)] {
+    let text = std::fs::read_to_string(&file).unwrap();
+    for (version, hold) in [("..1", "for: 3s"), ("..2", "for: 4s")] {
         std::fs::create_dir(folder.join(version)).unwrap();
-        belay.write(&with_hold(hold));
-        std::fs::rename(&file, folder.join(version).join("belay.yaml")).unwrap();
+        std::fs::write(folder.join(version).join("belay.yaml"), text.replace("for: 2s", hold)).unwrap();
     }
     symlink("..1", folder.join("..data")).unwrap();
-    symlink("..data/belay.yaml", &file).unwrap();
+    symlink("..data/belay.yaml", folder.join("link")).unwrap();
+    std::fs::rename(folder.join("link"), &file).unwrap();
     until("a link", &belay, |config| config["generation"] == 3).await;
     symlink("..2", folder.join("..data_tmp")).unwrap();
     std::fs::rename(folder.join("..data_tmp"), folder.join("..data")).unwrap();
     until("a swapped link", &belay, |config| config["generation"] == 4).await;
-    std::fs::remove_file(&file).unwrap();
     belay.write(&with_hold(5));
     belay.signal(Signal::HUP);
     until("a signal", &belay, |config| config["generation"] == 5).await;
@@ -281,14 +281,15 @@ async fn hundreds_of_clients_notice_nothing_of_dozens_of_reloads() {
 #[tokio::test]
 async fn a_process_that_is_going_away_takes_up_no_configuration() {
     let echo = Echo::start().await;
-    let drain = "drain: { over: 3s }\n";
+    let drain = "drain: { over: 20s }\n";
     let mut belay = Belay::start(&(yaml(&format!("{{ backend: \"ws://{}\" }}", echo.address)) + drain)).await;
-    let _clients = [client::connect(belay.address, "/").await, client::connect(belay.address, "/").await];
+    let clients = [client::connect(belay.address, "/").await, client::connect(belay.address, "/").await];
     belay.terminate();
     belay.log_with("draining").await;
     belay.write(&yaml("{ backend: \"ws://127.0.0.1:1\" }"));
     let (status, answer) = belay.post("/config/reload").await;
     assert_eq!((status, &answer["outcome"]), (503, &json!("refused")), "{answer}");
+    drop(clients);
     assert!(belay.ended().await.success());
 }
 

@@ -115,12 +115,7 @@ async fn a_backend_that_comes_while_its_client_waits_is_reached() {
         async move { client::connect(address, "/").await }
     });
     // The first attempts find nobody: the proxy has counted one before the backend begins.
-    common::soon("a failed attempt", async {
-        while belay.metrics().await["belay_dials_failed_total"] < 1.0 {
-            tokio::task::yield_now().await;
-        }
-    })
-    .await;
+    belay.metric_reaches("belay_dials_failed_total", 1.0).await;
     let mut backend = Backend::start_at(address).await;
     backend.accept().await;
     connecting.await.unwrap();

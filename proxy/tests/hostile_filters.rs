@@ -102,9 +102,7 @@ async fn each_ends_as_its_policy_says_and_nobody_else_notices() {
         let as_promised = |ending: &Ending| *ending == case.ending || (unavailable && *ending == Ending::NotLetIn);
         assert!(endings.iter().all(as_promised), "{}: {endings:?}", case.name);
         if let Some(count) = case.counted {
-            let metrics = belay.metrics().await;
-            let counted = metrics[&format!("belay_filter_{count}{{filter=\"hostile-{number}\"}}")];
-            assert!(counted >= 1.0, "{}: {count} is {counted}", case.name);
+            belay.metric_reaches(&format!("belay_filter_{count}{{filter=\"hostile-{number}\"}}"), 1.0).await;
         }
         if let Some(told) = case.told {
             belay.logs_line(&[told, &format!("hostile-{number}\"")]).await;

@@ -35,7 +35,7 @@ async fn a_graphql_server_gets_no_ping_of_its_client() {
     client.sees("heard hi").await;
     server.sees("got connection_init").await;
     server.sees("got subscribe").await;
-    assert!(belay.metrics().await["belay_heartbeats_answered_total"] >= 20.0);
+    belay.metric_reaches("belay_heartbeats_answered_total", 20.0).await;
 }
 
 #[tokio::test]

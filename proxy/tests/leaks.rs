@@ -27,8 +27,9 @@ const ROUNDS: usize = 10;
 const ROUNDS_TO_GROW: usize = 2;
 /// Different clients: a crowd has each, or more than one session of each.
 const IDENTITIES: usize = 1_000;
-/// What the process may have grown by since. A leak of 40 bytes a session would be more.
-const GROWTH_MAX: f64 = 3e6;
+/// What the process may have grown by since. A leak of 80 bytes a session would be more; an allocator that meets another
+/// order of things on a busy machine takes half of this.
+const GROWTH_MAX: f64 = 6e6;
 
 const TOKEN_KEY: &str = "a secret of thirty-two bytes, or a few more";
 

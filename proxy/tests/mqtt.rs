@@ -10,7 +10,7 @@ mod broker;
 
 use std::path::Path;
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use broker::Broker;
 use common::belay::Belay;
@@ -120,7 +120,7 @@ async fn both_sides_are_kept_alive_and_the_broker_hears_none_of_the_devices_ping
         device.does("subscribe a/b");
         device.sees("subscribed").await;
         // A broker counts whatever it hears: while the device talks it is pinged by nobody.
-        let before = broker.count("Received PINGREQ from device");
+        let (before, begun) = (broker.count("Received PINGREQ from device"), Instant::now());
         for number in 0..8 {
             sleep(Duration::from_millis(250)).await;
             device.does(&format!("publish a/b {number}"));
@@ -128,7 +128,9 @@ async fn both_sides_are_kept_alive_and_the_broker_hears_none_of_the_devices_ping
             seen.sort();
             assert_eq!(seen, [format!("heard a/b {number}"), "published".to_owned()], "{dialect:?}");
         }
-        assert!(broker.count("Received PINGREQ from device") <= before + 1, "{dialect:?}");
+        // Or by us, if the machine stood still.
+        let stood_still = begun.elapsed().saturating_sub(Duration::from_secs(2)).as_secs() as usize;
+        assert!(broker.count("Received PINGREQ from device") <= before + 1 + stood_still, "{dialect:?}");
 
         let metrics = belay.metrics().await;
         let (answered, ours) = (metrics["belay_heartbeats_answered_total"], metrics[SENT]);
@@ -156,11 +158,11 @@ async fn a_device_that_freezes_is_found_dead_and_its_will_is_published() {
         let Some(mut device) = dialect.device(test, "device", belay.address.port(), Session::Clean) else { return };
         device.sees("connected anew success").await;
         device.freeze();
-        let frozen = std::time::Instant::now();
+        let frozen = Instant::now();
         witness.sees("heard wills device is dead").await;
         let after = frozen.elapsed();
-        assert!(after < Duration::from_secs(8), "{dialect:?}: after {after:?}");
-        assert_eq!(belay.metrics().await["belay_clients_dead_total"], 1.0, "{dialect:?}");
+        assert!(after < Duration::from_secs(15), "{dialect:?}: after {after:?}");
+        belay.metric_becomes("belay_clients_dead_total", 1.0).await;
         assert_eq!(broker.count("Received DISCONNECT from device"), 0, "{dialect:?}");
     })
     .await;
@@ -178,8 +180,9 @@ async fn a_device_that_says_goodbye_leaves_no_will() {
         device.does("disconnect");
         device.sees("disconnected normal disconnection").await;
         witness.sees_nothing_for(Duration::from_secs(1)).await;
+        belay.metric_becomes("belay_sessions", 0.0).await;
+        until(|| broker.count("New client connected") >= 2).await;
         assert_eq!(broker.count("New client connected"), 2, "{dialect:?}: nobody is dialled for");
-        assert_eq!(belay.metrics().await["belay_sessions"], 0.0, "{dialect:?}");
     })
     .await;
 }
@@ -206,9 +209,8 @@ async fn a_device_does_not_notice_that_its_broker_was_upgraded_or_crashed() {
         seen.sort();
         assert_eq!(seen, ["heard news back", "published"], "{dialect:?}");
         device.sees_nothing_for(Duration::from_secs(2)).await;
-        let metrics = belay.metrics().await;
-        assert_eq!(metrics["belay_holds_total"], 1.0, "{dialect:?}");
-        assert_eq!(metrics["belay_sessions"], 1.0, "{dialect:?}");
+        belay.metric_becomes("belay_holds_total", 1.0).await;
+        belay.metric_becomes("belay_sessions", 1.0).await;
     })
     .await;
 }
@@ -222,12 +224,7 @@ async fn a_broker_that_freezes_is_taken_for_lost_and_the_device_stays() {
         let Some(mut device) = dialect.device(test, "device", belay.address.port(), Session::Kept) else { return };
         device.sees("connected anew success").await;
         broker.freeze();
-        soon("the loss", async {
-            while belay.metrics().await["belay_holds_total"] < 1.0 {
-                sleep(Duration::from_millis(20)).await;
-            }
-        })
-        .await;
+        belay.metric_reaches("belay_holds_total", 1.0).await;
         broker.thaw();
         device.does("subscribe news");
         device.sees("subscribed").await;

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use common::backend::Echo;
 use common::belay::{Belay, http_get};
 use common::client::{self, Client};
-use common::{soon, tools};
+use common::tools;
 use crowd::{Backend, Crowd};
 use futures_util::SinkExt;
 use serde_json::Value;
@@ -116,12 +116,7 @@ async fn a_crowd_is_looked_at_and_a_bystander_talks_on() {
         backend.goes().await;
     }
     let mut bystander = client::connect(belay.address, "/by").await;
-    soon("all of them", async {
-        while belay.metrics().await["belay_sessions"] < (count + 1) as f64 {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    })
-    .await;
+    belay.metric_becomes("belay_sessions", (count + 1) as f64).await;
 
     let mut undisturbed = Vec::new();
     for _ in 0..UNDISTURBED {

@@ -1,5 +1,5 @@
 //! A pod's life and end, with processes standing for its two containers: the application, made with Python's `websockets`,
-//! and Belay. Signals and clock are real, times a tenth of a cluster's; the kubelet's part is played by the test.
+//! and Belay. Signals and clock are real, times shorter than a cluster's; the kubelet's part is played by the test.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests")]
 
@@ -20,8 +20,8 @@ use common::{ports, soon, tools};
 use futures_util::SinkExt;
 use people::{Library, Person};
 
-/// In place of 30 s.
-const GRACE: Duration = Duration::from_secs(3);
+/// In place of 30 s. A busy machine may take most of it.
+const GRACE: Duration = Duration::from_secs(15);
 
 /// Notices mark the moments that a test has to wait for.
 const HOLD: &str = "    hold: { redial: { backoff: fixed, every: 20ms }, notice: { holding: away, bound: back } }\n";
@@ -117,7 +117,7 @@ async fn as_a_native_sidecar_belay_holds_until_the_application_has_ended_and_the
 async fn told_at_the_same_time_as_the_application_belay_serves_on_until_that_has_finished() {
     let test = "told_at_the_same_time_as_the_application_belay_serves_on";
     let drain = "{ wait_for_backend: 20s, over: 500ms, reconnect_after: { from: 2s, to: 9s } }";
-    let Some(mut pod) = Pod::start(test, "1", drain, 10).await else { return };
+    let Some(mut pod) = Pod::start(test, "5", drain, 10).await else { return };
     let deletion = Instant::now();
     pod.app.0.terminate();
     pod.belay.terminate();
@@ -153,7 +153,7 @@ async fn an_application_that_does_not_end_is_waited_for_no_longer_than_configure
 #[tokio::test]
 async fn clients_are_taken_for_a_while_after_readiness_has_gone() {
     let test = "clients_are_taken_for_a_while_after_readiness_has_gone";
-    let drain = "{ accept_for: 1s, over: 100ms, reconnect_after: { from: 2s, to: 9s } }";
+    let drain = "{ accept_for: 5s, over: 100ms, reconnect_after: { from: 2s, to: 9s } }";
     let Some(mut pod) = Pod::start(test, "0", drain, 1).await else { return };
     pod.belay.terminate();
     soon("readiness to go", async { while !matches!(http_get(pod.belay.admin, "/ready").await, Ok((503, _))) {} })
@@ -192,10 +192,10 @@ async fn an_application_container_that_crashes_and_restarts_drops_no_client() {
         }
         pod.chats(&format!("after crash {crash}")).await;
     }
-    let metrics = pod.belay.metrics().await;
     let sessions = (pod.clients.len() + people.len()) as f64;
+    pod.belay.metric_becomes("belay_holds_total", 5.0 * sessions).await;
+    let metrics = pod.belay.metrics().await;
     assert_eq!((metrics["belay_sessions"], metrics["belay_sessions_closed_total"]), (sessions, 0.0));
-    assert_eq!(metrics["belay_holds_total"], 5.0 * sessions);
     pod.belay.terminate();
     for person in &mut people {
         let end = person.next().await;

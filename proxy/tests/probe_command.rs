@@ -31,7 +31,7 @@ async fn all_that_answers_is_told_with_what_it_answered() {
     let told = format!("{ready}: 200 OK\n{chat}: 101 Switching Protocols\n{port}: connected\n");
     assert_eq!(said, told);
     // The session that it opened was ended as it should be.
-    soon("its end", async { while belay.metrics().await["belay_sessions"] > 0.0 {} }).await;
+    belay.metric_becomes("belay_sessions", 0.0).await;
     assert_eq!(belay.metrics().await["belay_clients_misbehaved_total"], 0.0);
 }
 

@@ -93,7 +93,7 @@ async fn ask(belay: &Belay, query: &str) -> Value {
 async fn a_clients_life_is_told_in_order() {
     let (echo, mut endpoint) = (Echo::start().await, Endpoint::start().await);
     let report = "  batch: { every: 50ms }";
-    let belay = start(&yaml(echo.address, endpoint.address, report, "clients: { grace: 600ms }")).await;
+    let belay = start(&yaml(echo.address, endpoint.address, report, "clients: { grace: 3s }")).await;
     let client = connect(&belay, "alice").await;
     assert_eq!(endpoint.told(1).await, ["client.connected alice"]);
     let known = ask(&belay, "?identity=alice").await;
@@ -114,10 +114,9 @@ async fn a_clients_life_is_told_in_order() {
     assert_eq!((&known["state"], &known["reconnects"]), (&json!("disconnected"), &json!(1)));
     assert_eq!(ask(&belay, "?identity=bob").await, Value::Null);
     assert_eq!(ask(&belay, "").await["clients"]["disconnected"], 1);
-    let metrics = belay.metrics().await;
-    assert_eq!(metrics["belay_clients{state=\"disconnected\"}"], 1.0);
-    assert_eq!(metrics["belay_reconnects_total{route=\"known\"}"], 1.0);
-    assert_eq!(metrics["belay_report_events_delivered_total"], 5.0);
+    belay.metric_becomes("belay_clients{state=\"disconnected\"}", 1.0).await;
+    belay.metric_becomes("belay_reconnects_total{route=\"known\"}", 1.0).await;
+    belay.metric_becomes("belay_report_events_delivered_total", 5.0).await;
 }
 
 #[tokio::test]
@@ -167,12 +166,7 @@ async fn the_libraries_of_others_take_our_batches() {
     let mut belay = start(&yaml(echo.address, port, report, "clients: { grace: 0s }")).await;
     leave(connect(&belay, "ålice \"of\" wonderland\n").await).await;
     drop(client::connect(belay.address, "/").await);
-    soon("all events to be taken", async {
-        while belay.metrics().await["belay_report_events_delivered_total"] < 7.0 {
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-    })
-    .await;
+    belay.metric_reaches("belay_report_events_delivered_total", 7.0).await;
     belay.terminate();
     belay.ended().await;
     let events: Vec<Value> = (0..7).map(|_| next()).collect();
@@ -189,20 +183,15 @@ async fn the_libraries_of_others_take_our_batches() {
 #[tokio::test]
 async fn an_endpoint_that_is_away_and_then_unwell_is_told_everything_once_it_takes_it() {
     let (echo, address) = (Echo::start().await, ports::free());
-    let report = "  batch: { every: 20ms, events: 2 }\n  timeout: 300ms\n  retry: { from: 10ms, to: 50ms }";
+    let report = "  batch: { every: 20ms, events: 2 }\n  timeout: 3s\n  retry: { from: 10ms, to: 50ms }";
     let belay = start(&yaml(echo.address, address, report, "clients: { grace: 0s }")).await;
     let alice = connect(&belay, "alice").await;
-    soon("an attempt", async {
-        while belay.metrics().await["belay_report_retries_total"] < 2.0 {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    })
-    .await;
+    belay.metric_reaches("belay_report_retries_total", 2.0).await;
     let unwell = [
         Behaviour::Answer(500, None),
         Behaviour::Answer(429, Some(1)),
         Behaviour::DieMidAnswer,
-        Behaviour::Slow(Duration::from_secs(5)),
+        Behaviour::Slow(PATIENCE),
         Behaviour::Answer(404, None),
     ];
     let mut endpoint = Endpoint::start_at(address, &unwell).await;
@@ -241,17 +230,12 @@ fn segments(folder: &Path) -> Vec<PathBuf> {
 async fn a_belay_that_is_killed_is_told_of_by_the_next_and_nothing_is_lost() {
     let (echo, address, folder) = (Echo::start().await, ports::free(), scratch("spool"));
     let report = spool(&folder, "  events: [client, session]");
-    let yaml = yaml(echo.address, address, &report, "clients: { grace: 700ms }");
+    let yaml = yaml(echo.address, address, &report, "clients: { grace: 4s }");
     let first = start(&yaml).await;
     let _alice = connect(&first, "alice").await;
     let _bob = connect(&first, "bob").await;
     leave(client::connect(first.address, "/").await).await;
-    soon("the events on disk", async {
-        while first.metrics().await["belay_report_events_waiting"] < 6.0 {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    })
-    .await;
+    first.metric_reaches("belay_report_events_waiting", 6.0).await;
     // SIGKILL; and the machine tears what was being written.
     drop(first);
     let last = segments(&folder).pop().unwrap();
@@ -286,14 +270,9 @@ async fn a_belay_that_is_killed_is_told_of_by_the_next_and_nothing_is_lost() {
     told[8..10].sort();
     expected[6..8].sort_unstable();
     assert_eq!(told, expected);
-    soon("the spool to be empty", async {
-        while second.metrics().await["belay_report_events_waiting"] > 0.0 {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    })
-    .await;
-    let metrics = second.metrics().await;
-    assert_eq!(metrics["belay_report_journal_entries"], 2.0, "alice and her session");
+    second.metric_becomes("belay_report_events_waiting", 0.0).await;
+    // Alice, and her session.
+    second.metric_becomes("belay_report_journal_entries", 2.0).await;
     drop(second);
     std::fs::remove_dir_all(folder).unwrap();
 }
@@ -324,14 +303,10 @@ async fn killed_at_any_moment_belay_tells_the_end_of_every_session_whose_beginni
                 })
             })
             .collect();
-        tokio::time::sleep(Duration::from_millis(150 + 37 * life)).await;
+        belay.metric_reaches("belay_sessions_opened_total", 25.0).await;
+        tokio::time::sleep(Duration::from_millis(50 + 37 * life)).await;
         if life == 5 {
-            soon("nearly all to be told", async {
-                while belay.metrics().await["belay_report_events_waiting"] > 100.0 {
-                    tokio::time::sleep(Duration::from_millis(20)).await;
-                }
-            })
-            .await;
+            belay.metric_until("belay_report_events_waiting", "nearly none", |waiting| waiting <= 100.0).await;
             belay.terminate();
             assert!(belay.ended().await.success());
         }
@@ -371,12 +346,7 @@ async fn a_full_spool_tells_what_it_lost() {
     for number in 0..100 {
         leave(connect(&belay, &who(number)).await).await;
     }
-    soon("the loss", async {
-        while belay.metrics().await["belay_report_events_lost_total{reason=\"full\"}"] < 1.0 {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    })
-    .await;
+    belay.metric_reaches("belay_report_events_lost_total{reason=\"full\"}", 1.0).await;
     let bytes: u64 = segments(&folder).iter().map(|path| path.metadata().unwrap().len()).sum();
     assert!(bytes <= 1 << 20, "{bytes}");
     let mut endpoint = Endpoint::start_at(address, &[]).await;
@@ -411,7 +381,7 @@ async fn a_batch_that_nobody_wants_does_not_stop_the_others_for_ever() {
     }
     let event = endpoint.event().await;
     assert_eq!((&event["type"], &event["data"]["reasons"]["refused"]), (&json!("belay.report.lost"), &json!(1)));
-    assert_eq!(belay.metrics().await["belay_report_events_lost_total{reason=\"refused\"}"], 1.0);
+    belay.metric_becomes("belay_report_events_lost_total{reason=\"refused\"}", 1.0).await;
 }
 
 #[tokio::test]
@@ -448,7 +418,7 @@ async fn an_endpoint_that_hangs_does_not_hold_up_the_end_and_the_spool_keeps_wha
     belay.terminate();
     assert!(belay.ended().await.success());
     assert!(begun.elapsed() < PATIENCE / 2, "{:?}", begun.elapsed());
-    assert!(belay.log().contains("stay in the spool"), "{}", belay.log());
+    belay.log_with("stay in the spool").await;
     assert!(!segments(&folder).is_empty());
     std::fs::remove_dir_all(folder).unwrap();
 }
@@ -472,15 +442,10 @@ async fn a_storm_is_one_line_and_not_one_a_client() {
     assert!(clients.len() >= 80, "{}", clients.len());
     let log = belay.log_with("clients come in a storm").await;
     assert_eq!(log.matches("clients come in a storm").count(), 1, "{log}");
-    soon("the calm after it", async {
-        while belay.metrics().await[storm] > 0.0 {
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
-    })
-    .await;
+    belay.metric_becomes(storm, 0.0).await;
     let log = belay.log_with("the storm of clients is over").await;
     assert_eq!(log.matches("the storm of clients is over").count(), 1, "{log}");
-    assert!(belay.metrics().await["belay_arrivals_total{route=\"*\"}"] >= 80.0);
+    belay.metric_reaches("belay_arrivals_total{route=\"*\"}", 80.0).await;
 }
 
 #[tokio::test]

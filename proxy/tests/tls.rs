@@ -33,7 +33,7 @@ fn yaml(pair: &Identity, backend: SocketAddr, tls: &str, more: &str) -> String {
         "\
 listeners:
   - address: '{{listen}}'
-    limits: {{ handshake_timeout: 2s, connections: 100 }}
+    limits: {{ handshake_timeout: 5s, connections: 100 }}
     tls:
       certificates: [{}]
 {tls}

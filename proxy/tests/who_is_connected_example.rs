@@ -7,13 +7,12 @@ mod common;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
 
 use common::backend::Echo;
 use common::belay::Belay;
 use common::puppet::Puppet;
 use common::webhook::SECRET;
-use common::{client, ports, scratch, soon, tools};
+use common::{client, ports, scratch, tools};
 
 fn example(file: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("examples/who-is-connected").join(file)
@@ -53,12 +52,7 @@ async fn who_comes_and_goes_is_known_whatever_dies_meanwhile() {
     let alice = client::connect(belay.address, &target).await;
     assert_eq!(first.next().await, "alice is connected; there: 1");
     // Killed before it answers, it would be told again.
-    soon("the report to be taken", async {
-        while belay.metrics().await["belay_report_events_waiting"] > 0.0 {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    })
-    .await;
+    belay.metric_becomes("belay_report_events_waiting", 0.0).await;
     first.kill();
     drop(alice);
     let mut second = presence(&python, address).await;

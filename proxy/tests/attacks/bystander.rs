@@ -13,7 +13,7 @@ use crate::common::client::{self, Client};
 use crate::common::ports;
 
 /// No echo may take longer, whatever happens. Far more than any does: a machine may stand still for a moment.
-const ECHO_MAX: Duration = Duration::from_secs(2);
+const ECHO_MAX: Duration = Duration::from_secs(5);
 /// Between two echoes.
 const PAUSE: Duration = Duration::from_millis(5);
 /// Of the quiet before the attack.

@@ -6,7 +6,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::bystander::{Scene, Set};
 use crate::common::belay::http_get;
-use crate::common::{client, soon};
+use crate::common::{PATIENCE, client, soon};
 use crate::{UPGRADE, dial};
 
 /// How long a flood lasts.
@@ -42,7 +42,7 @@ async fn a_request_that_comes_a_byte_at_a_time_is_ended_by_its_timeout() {
     assert_eq!(ended.len(), 200);
     let longest = ended.into_iter().max().unwrap();
     assert!(longest < Duration::from_secs(8), "{longest:?}");
-    assert_eq!(scene.number("belay_sessions_opened_total").await, 1.0);
+    scene.belay.metric_becomes("belay_sessions_opened_total", 1.0).await;
 }
 
 #[tokio::test]
@@ -77,7 +77,8 @@ async fn a_flood_of_connections_from_one_address_shuts_nobody_else_out() {
             let flooders = (0..4).map(|_| {
                 tokio::spawn(async move {
                     let (begun, mut inside, mut told) = (Instant::now(), Vec::new(), 0_u64);
-                    while begun.elapsed() < FLOOD {
+                    // However slow the machine is, somebody is told.
+                    while begun.elapsed() < FLOOD || (told == 0 && begun.elapsed() < PATIENCE) {
                         let Ok(mut stream) = dial(address).await else { continue };
                         if inside.len() < 50 {
                             inside.push(stream);
@@ -116,9 +117,12 @@ async fn who_comes_too_fast_is_told_to_come_later_and_then_let_in() {
     let scene = Scene::set(Set { listener, ..Set::default() }).await;
     let mut refused = 0;
     // The bystander took one of the four.
-    while refused == 0 {
-        refused += u64::from(http_get(scene.address(), "/none").await.unwrap().0 == 429);
-    }
+    soon("a refusal", async {
+        while refused == 0 {
+            refused += u64::from(http_get(scene.address(), "/none").await.unwrap().0 == 429);
+        }
+    })
+    .await;
     soon("a token", async {
         while http_get(scene.address(), "/none").await.is_ok_and(|(status, _)| status == 429) {
             tokio::time::sleep(Duration::from_millis(100)).await;

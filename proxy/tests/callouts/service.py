@@ -1,6 +1,6 @@
 """An HTTP service that filters ask: its path says how it behaves. Prints its port, then a line for each connection and request.
 
-With the files of a certificate and its key it speaks TLS.
+With the files of a certificate and its key it speaks TLS. What is asked of /slow is answered when a line is read.
 """
 
 import ssl
@@ -30,7 +30,7 @@ class Service(BaseHTTPRequestHandler):
         if path == "/auth":
             return self.answer(*self.judge(told))
         if path == "/slow":
-            time.sleep(1.5)
+            sys.stdin.readline()
             return self.answer(200, [], b"!")
         if path == "/ok":
             return self.answer(200, [], b"!")
@@ -54,7 +54,7 @@ class Service(BaseHTTPRequestHandler):
         if told == "Bearer alice":
             return 200, [("x-user", "alice")], b""
         if told == "Bearer slow":
-            time.sleep(5)
+            time.sleep(30)
         if told == "Bearer wrong":
             return 500, [], b"I do not know"
         if told == "Bearer login":

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 use serde_json::Value;
@@ -57,7 +57,7 @@ impl Belay {
     }
 
     async fn wait_until_ready(&mut self) {
-        let begun = std::time::Instant::now();
+        let begun = Instant::now();
         while !matches!(self.get("/ready").await, Ok((200, _))) {
             if let Some(status) = self.child.try_wait().unwrap() {
                 panic!("belay ended before it was ready ({status})");
@@ -103,6 +103,30 @@ impl Belay {
         assert_eq!(status, 200, "{text}");
         let series = text.lines().filter(|line| !line.starts_with('#')).filter_map(|line| line.rsplit_once(' '));
         series.map(|(name, value)| (name.to_owned(), value.parse().unwrap())).collect()
+    }
+
+    /// Waits until this series of `/metrics` has this value. What a test has seen may be counted only a moment later: a
+    /// delivery, say, once its answer has come back. A number that must be right at once is asked of [`Self::metrics`].
+    pub async fn metric_becomes(&self, series: &str, value: f64) {
+        self.metric_until(series, &value.to_string(), |now| now == value).await;
+    }
+
+    /// Waits until this series has at least this value, and says which.
+    pub async fn metric_reaches(&self, series: &str, at_least: f64) -> f64 {
+        self.metric_until(series, &format!("at least {at_least}"), |now| now >= at_least).await
+    }
+
+    /// Waits until this is true of the series, and says its value; `wanted` is for whoever reads of the failure.
+    pub async fn metric_until(&self, series: &str, wanted: &str, is_it: impl Fn(f64) -> bool) -> f64 {
+        let begun = Instant::now();
+        loop {
+            let now = self.metrics().await.get(series).copied();
+            if let Some(now) = now.filter(|&now| is_it(now)) {
+                return now;
+            }
+            assert!(begun.elapsed() < PATIENCE, "{series} is {now:?} after {PATIENCE:?}, and not {wanted}");
+            sleep(Duration::from_millis(10)).await;
+        }
     }
 
     /// What it has said so far.

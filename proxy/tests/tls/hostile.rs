@@ -10,7 +10,7 @@ use tungstenite::Message;
 use crate::common::backend::Echo;
 use crate::common::belay::{Belay, route_to};
 use crate::common::pki::{Authority, Leaf};
-use crate::common::{client, scratch, soon};
+use crate::common::{PATIENCE, client, scratch, soon};
 use crate::{secure, session, yaml};
 
 /// The beginning of a record that says that it is a ClientHello of 512 bytes.
@@ -27,8 +27,7 @@ async fn who_does_not_speak_tls_is_told_of_in_the_log() {
     let mut answer = Vec::new();
     let _ = soon("the end", plain.read_to_end(&mut answer)).await;
     belay.log_with("does it use ws:// or http:// where wss:// or https:// is meant?").await;
-    let metrics = belay.metrics().await;
-    assert_eq!(metrics[r#"belay_tls_handshakes_failed_total{reason="not_tls"}"#], 1.0);
+    belay.metric_becomes(r#"belay_tls_handshakes_failed_total{reason="not_tls"}"#, 1.0).await;
 }
 
 #[tokio::test]
@@ -79,14 +78,13 @@ async fn a_flood_of_handshakes_harms_nobody_who_is_in() {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     println!("a bystander's worst round trip during the flood: {worst:?}");
-    assert!(worst < Duration::from_secs(2), "{worst:?}");
+    assert!(worst < Duration::from_secs(5), "{worst:?}");
     flood.iter().for_each(tokio::task::JoinHandle::abort);
     for mut stream in silent {
         let _ = soon("the end of a half handshake", stream.read_to_end(&mut Vec::new())).await;
     }
-    assert!(begun.elapsed() < Duration::from_secs(20), "half handshakes were kept for {:?}", begun.elapsed());
-    let metrics = belay.metrics().await;
-    assert!(metrics[r#"belay_tls_handshakes_failed_total{reason="timeout"}"#] >= 60.0, "{metrics:?}");
+    assert!(begun.elapsed() < PATIENCE, "half handshakes were kept for {:?}", begun.elapsed());
+    belay.metric_reaches(r#"belay_tls_handshakes_failed_total{reason="timeout"}"#, 60.0).await;
     bystander.send(Message::text("bye")).await.unwrap();
     assert_eq!(client::next_text(&mut bystander).await, "bye");
 }
