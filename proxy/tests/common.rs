@@ -29,7 +29,7 @@ use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::Duration;
 
 /// Longer than anything here takes on a busy machine; a test that waits for this long has failed.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A new folder for one test's files, under `target/tmp`.
 pub fn scratch(purpose: &str) -> PathBuf {

@@ -20,7 +20,7 @@ async fn the_dashboard_shows_searches_opens_and_closes_sessions() {
     let Some(mut node) = tools::node(TEST, &["playwright-core"]) else { return };
     let Some(chromium) = tools::program(TEST, "chromium") else { return };
     let echo = Echo::start().await;
-    let filters = "    name: chat\n    filters: [limit]\n    heartbeat: { probe: { every: 2s, timeout: 30s } }\n";
+    let filters = "    name: chat\n    filters: [limit]\n    heartbeat: { probe: { every: 3s, timeout: 3s } }\n";
     let limit = "filters: { limit: { use: rate-limit, config: { per: session, rate: 100/s } } }\n";
     let belay = Belay::start(&(route_to(echo.address, filters) + limit)).await;
     let mut clients = tokio::task::JoinSet::new();

@@ -186,7 +186,7 @@ async fn a_route_may_pass_pings_on() {
 #[tokio::test]
 async fn a_client_that_answers_no_probe_is_gone_and_the_backend_sees_it() {
     let mut backend = Backend::start().await;
-    let probe = "    heartbeat: { probe: { every: 200ms, timeout: 3s } }\n";
+    let probe = "    heartbeat: { probe: { every: 3s, timeout: 3s } }\n";
     let belay = Belay::in_front_of(backend.address, probe).await;
     // Read from, it would answer pings.
     let silent = client::connect(belay.address, "/").await;

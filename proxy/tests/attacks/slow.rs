@@ -8,6 +8,7 @@ use tungstenite::Message;
 
 use crate::bystander::{Scene, Set};
 use crate::common::backend::{self, Backend};
+use crate::common::belay::http_get;
 use crate::common::{ports, soon};
 use crate::{BINARY, FIN, dial, frame, head, intrude};
 
@@ -80,7 +81,7 @@ async fn messages_that_come_a_byte_at_a_time_are_kept_within_the_process_s_bytes
                 stream.write_all(&head(FIN | BINARY, 1 << 20)).await.unwrap();
                 let _ = stream.write_all(&[0; 512 * 1024]).await;
                 attackers.spawn(async move {
-                    for _ in 0..30 {
+                    for _ in 0..60 {
                         tokio::time::sleep(Duration::from_millis(100)).await;
                         if stream.write_all(&[0]).await.is_err() {
                             return 1;
@@ -116,7 +117,7 @@ async fn who_asks_for_a_page_and_does_not_read_it_is_ended() {
     });
     let route = "    slow_client: { stall_timeout: 2s }\n";
     let mut scene = Scene::set(Set { route, backend: Some(backend), ..Set::default() }).await;
-    let address = scene.address();
+    let (address, admin) = (scene.address(), scene.belay.admin);
     scene
         .play("pages that nobody reads", async move {
             let mut attackers = Vec::new();
@@ -126,7 +127,13 @@ async fn who_asks_for_a_page_and_does_not_read_it_is_ended() {
                 attackers.push(stream);
             }
             // Asleep for as long as Belay has patience.
-            tokio::time::sleep(Duration::from_secs(4)).await;
+            let given_up = format!("\nbelay_clients_misbehaved_total {ATTACKERS}\n");
+            soon("the end of patience", async {
+                while !http_get(admin, "/metrics").await.unwrap().1.contains(&given_up) {
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
+            })
+            .await;
             for mut stream in attackers {
                 let mut read = Vec::new();
                 let _ = soon("the end of a page", stream.read_to_end(&mut read)).await;

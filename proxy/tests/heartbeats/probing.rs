@@ -92,7 +92,7 @@ async fn an_adaptive_probe_finds_the_dead_in_time_and_leaves_the_living() {
 #[tokio::test]
 async fn raw_tcp_clients_are_asked_by_a_message_and_expected_to_speak() {
     let listener = raw::listen(ports::free());
-    let extra = "    heartbeat: { probe: { every: 500ms, timeout: 3s, message: THERE? }, expect: 20s }\n";
+    let extra = "    heartbeat: { probe: { every: 2s, timeout: 2s, message: THERE? }, expect: 20s }\n";
     let belay = raw::in_front_of("lines", listener.local_addr().unwrap(), extra).await;
     let mut client = raw::Line::connect(belay.address).await;
     let mut backend = raw::Line::accept(&listener).await;
