@@ -6,6 +6,7 @@ mod files;
 mod filters;
 mod learned;
 mod reload;
+mod signals;
 pub mod workers;
 
 use std::process::ExitCode;
@@ -13,13 +14,13 @@ use std::sync::Arc;
 use std::thread::available_parallelism;
 use std::time::Duration;
 
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 use self::filters::Filters;
 use self::learned::Learned;
 use self::reload::{Parts, Requests};
+use self::signals::Signals;
 use self::workers::{WorkerFilters, Workers};
 use crate::admin::{self, Admin, ConfigStatus, Numbers, Phase, Readiness};
 use crate::clients::Clients;
@@ -36,6 +37,27 @@ use crate::tls::Watcher;
 const TELEMETRY_FLUSH: Duration = Duration::from_secs(3);
 /// For what is to be reported last.
 const REPORT_FLUSH: Duration = Duration::from_secs(5);
+/// For either of them when it is to be quick.
+const QUICK_FLUSH: Duration = Duration::from_secs(1);
+
+/// How the workers came to their end.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Ending {
+    /// As the drain's policy has it.
+    Drained,
+    /// Told once more, they did not wait.
+    CutShort,
+}
+
+impl Ending {
+    /// What is left to who has so long otherwise.
+    fn within(self, usual: Duration) -> Duration {
+        match self {
+            Self::Drained => usual,
+            Self::CutShort => usual.min(QUICK_FLUSH),
+        }
+    }
+}
 
 /// Serves as configured, until SIGTERM or SIGINT.
 pub fn run(config: Config) -> ExitCode {
@@ -53,7 +75,7 @@ pub fn run(config: Config) -> ExitCode {
     if let Err(error) = &outcome {
         error!(%error, "cannot start");
     }
-    telemetry.shutdown(TELEMETRY_FLUSH);
+    telemetry.shutdown(outcome.as_ref().map_or(TELEMETRY_FLUSH, |ending| ending.within(TELEMETRY_FLUSH)));
     if outcome.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
@@ -77,7 +99,7 @@ enum StartError {
     System(#[from] std::io::Error),
 }
 
-fn serve(config: Config, telemetry: &telemetry::Telemetry) -> Result<(), StartError> {
+fn serve(config: Config, telemetry: &telemetry::Telemetry) -> Result<Ending, StartError> {
     memory::set_up();
     let count = config.workers.map_or_else(default_workers, usize::from);
     let filters = Filters::load(&config).map_err(StartError::Filters)?;
@@ -88,7 +110,7 @@ fn serve(config: Config, telemetry: &telemetry::Telemetry) -> Result<(), StartEr
     let status =
         Arc::new(ConfigStatus::new(&config.origin.file.display().to_string(), &config.origin.sha256, config.shown));
     let dataplane = Arc::new(files::within_the_limit(config.dataplane));
-    let signals = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let readiness = Readiness::new();
     let reporter = config.report.as_ref().map(Reporter::start).transpose()?;
     let reported = reporter.as_ref().map(|(reporter, _)| reporter.source());
@@ -147,15 +169,32 @@ fn serve(config: Config, telemetry: &telemetry::Telemetry) -> Result<(), StartEr
     for address in &workers.addresses {
         info!(%address, workers = count, "listening");
     }
-    let name = signals.block_on(told_to_stop(&reloads))?;
-    // Before it is said: who reads it may count on it.
-    readiness.set(Phase::Draining);
-    info!(signal = name, "draining");
-    workers.drain();
-    clients.finish(REPORT_FLUSH);
+    let ending = runtime.block_on(go_when_told(&reloads, &readiness, &workers))?;
+    workers.join();
+    clients.finish(ending.within(REPORT_FLUSH));
     drop(learned);
     info!("bye");
-    Ok(())
+    Ok(ending)
+}
+
+/// Returns when the workers have ended: drained, as the first signal asks, or sooner, as a second does.
+async fn go_when_told(reloads: &Requests, readiness: &Readiness, workers: &Workers) -> std::io::Result<Ending> {
+    let mut signals = Signals::listen()?;
+    let signal = signals.told_to_go(reloads).await;
+    // Before it is said: who reads it may count on it.
+    readiness.set(Phase::Draining);
+    info!(signal, "draining");
+    let switch = workers.drain_switch();
+    switch.turn();
+    tokio::select! {
+        () = switch.turned() => Ok(Ending::Drained),
+        signal = signals.told_to_go(reloads) => {
+            warn!(signal, "told to go once more: all that are left are closed at once");
+            switch.hurry();
+            switch.turned().await;
+            Ok(Ending::CutShort)
+        }
+    }
 }
 
 fn start_admin(settings: &config::Admin, sources: admin::Sources) -> Result<Admin, StartError> {
@@ -173,17 +212,4 @@ fn start_admin(settings: &config::Admin, sources: admin::Sources) -> Result<Admi
 /// The threads that the CPU limit of our container allows, as the standard library reads it from the cgroup.
 fn default_workers() -> usize {
     available_parallelism().map_or(1, usize::from)
-}
-
-/// SIGHUP has the configuration read again, as is the custom.
-async fn told_to_stop(reloads: &Requests) -> std::io::Result<&'static str> {
-    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    let mut hangup = signal(SignalKind::hangup())?;
-    loop {
-        tokio::select! {
-            _ = terminate.recv() => return Ok("SIGTERM"),
-            _ = interrupt.recv() => return Ok("SIGINT"),
-            Some(()) = hangup.recv() => reloads.reload("SIGHUP"),
-        }
-    }
 }

@@ -16,7 +16,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::config::{self, Colour, Config};
+use crate::config::{self, Colour, Config, Diagnostics};
 use crate::workshop;
 
 /// The file has mistakes. Wrong usage is 2, which is clap's.
@@ -33,13 +33,16 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     /// Serve as the file says, until SIGTERM.
+    ///
+    /// SIGTERM or SIGINT: no more clients are taken, and those that are there are sent away as the file's `drain` says; once
+    /// more: at once. SIGHUP: the file is read again, as it is whenever it changes.
     Run {
         /// The configuration, in YAML.
         file: PathBuf,
     },
     /// Say everything that is wrong with the file, or that nothing is.
     Check {
-        /// The configuration, in YAML.
+        /// The configuration, in YAML. `-` reads standard input; paths in it are then relative to where you are.
         file: PathBuf,
     },
     /// Print the JSON Schema of the configuration, for editors.
@@ -66,7 +69,7 @@ pub struct Hooks {
 /// Does what the command line says.
 pub fn main(hooks: &Hooks) -> ExitCode {
     match Arguments::parse().command {
-        Command::Run { file } => load(&file).map_or_else(|code| code, hooks.run),
+        Command::Run { file } => load(config::load(&file)).map_or_else(|code| code, hooks.run),
         Command::Check { file } => check(&file, hooks.check),
         Command::Schema => {
             println!("{:#}", config::schema());
@@ -88,8 +91,8 @@ fn told(outcome: Result<ExitCode, String>) -> ExitCode {
     })
 }
 
-fn load(file: &Path) -> Result<Config, ExitCode> {
-    config::load(file).map_err(|mistakes| {
+fn load(read: Result<Config, Diagnostics>) -> Result<Config, ExitCode> {
+    read.map_err(|mistakes| {
         let colour = if std::io::stderr().is_terminal() { Colour::Ansi } else { Colour::Plain };
         eprint!("{}", mistakes.render(colour));
         ExitCode::from(MISTAKES)
@@ -97,7 +100,11 @@ fn load(file: &Path) -> Result<Config, ExitCode> {
 }
 
 fn check(file: &Path, further: fn(&Config) -> Result<(), Vec<String>>) -> ExitCode {
-    let config = match load(file) {
+    let read = match file.to_str() {
+        Some("-") => config::load_from(std::io::stdin().lock(), Path::new("standard input")),
+        _ => config::load(file),
+    };
+    let config = match load(read) {
         Ok(config) => config,
         Err(code) => return code,
     };

@@ -19,6 +19,7 @@ mod tree;
 mod walk;
 mod wire;
 
+use std::io::Read;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -128,18 +129,36 @@ pub fn load(path: &Path) -> Result<Config, Diagnostics> {
     Ok(config)
 }
 
+/// Reads what comes from somewhere else as [`parse`] does. Blocks on it.
+///
+/// # Errors
+/// Everything that is wrong with it, or why it cannot be read.
+pub fn load_from(reader: impl Read, origin: &Path) -> Result<Config, Diagnostics> {
+    parse(&text_from(reader, origin)?, origin)
+}
+
 fn text_of(path: &Path) -> Result<String, Diagnostics> {
-    let origin = path.display().to_string();
-    let whole = |message: String, help: Option<String>| {
-        let diagnostic = Diagnostic { path: String::new(), message, help, place: None };
-        Diagnostics::new(&origin, "", vec![diagnostic])
-    };
-    let size = std::fs::metadata(path).map(|metadata| metadata.len());
-    if size.is_ok_and(|size| size > FILE_BYTES_MAX) {
+    let file = std::fs::File::open(path).map_err(|error| unreadable(path, &error))?;
+    text_from(file, path)
+}
+
+fn unreadable(origin: &Path, error: &std::io::Error) -> Diagnostics {
+    about_the_whole(origin, format!("cannot read the file: {error}"), None)
+}
+
+fn about_the_whole(origin: &Path, message: String, help: Option<String>) -> Diagnostics {
+    let diagnostic = Diagnostic { path: String::new(), message, help, place: None };
+    Diagnostics::new(&origin.display().to_string(), "", vec![diagnostic])
+}
+
+fn text_from(reader: impl Read, origin: &Path) -> Result<String, Diagnostics> {
+    let whole = |message, help| about_the_whole(origin, message, help);
+    let mut bytes = Vec::new();
+    reader.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(|error| unreadable(origin, &error))?;
+    if bytes.len() as u64 > FILE_BYTES_MAX {
         let help = "is this the file that was meant?".to_owned();
         return Err(whole(format!("the file is larger than {} MiB", FILE_BYTES_MAX >> 20), Some(help)));
     }
-    let bytes = std::fs::read(path).map_err(|error| whole(format!("cannot read the file: {error}"), None))?;
     match String::from_utf8(bytes) {
         Ok(text) => Ok(text),
         Err(error) => {

@@ -2,6 +2,7 @@
 //!
 //! The modules stand in reading order: what everybody uses, the data path, then the rooms that meet it at its seams.
 
+pub(crate) mod dial;
 pub(crate) mod digest;
 pub(crate) mod gate;
 pub mod id;

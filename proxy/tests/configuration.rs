@@ -3,6 +3,7 @@
 
 mod common;
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -27,6 +28,18 @@ fn a_good_file_is_ok() {
     assert_eq!(String::from_utf8_lossy(&output.stderr), "");
     assert_eq!(output.status.code(), Some(0));
     assert_eq!(String::from_utf8_lossy(&output.stdout), "ok: 1 listener, 2 routes, 3 filters\n");
+}
+
+#[test]
+fn a_file_can_come_by_standard_input() {
+    for (file, code) in [(example(), 0), (folder("bad/ten_at_once.yaml"), 1)] {
+        let mut check = Command::new(env!("CARGO_BIN_EXE_belay"));
+        check.args(["check", "-"]).current_dir(file.parent().unwrap()).stdin(File::open(&file).unwrap());
+        let output = check.output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(code), "{said}");
+        assert_eq!(said.contains("standard input: 10 mistakes"), code == 1, "{said}");
+    }
 }
 
 #[test]

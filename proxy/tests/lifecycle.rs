@@ -11,6 +11,7 @@ use common::belay::{Belay, http_get, route_to};
 use common::{client, handshake, soon};
 use futures_util::SinkExt;
 use futures_util::future::select_all;
+use rustix::process::Signal;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -67,6 +68,41 @@ async fn readiness_goes_before_the_clients_do() {
     assert_eq!(status, 503, "{body}");
     drop(clients);
     assert!(belay.ended().await.success());
+}
+
+#[tokio::test]
+async fn a_second_signal_ends_a_drain_at_once_and_its_clients_are_told_all_the_same() {
+    let echo = Echo::start().await;
+    let yaml = format!("{}drain: {{ accept_for: 5m, wait_for_backend: 5m, over: 5m }}\n", route_to(echo.address, ""));
+    let mut belay = Belay::start(&yaml).await;
+    let mut clients = Vec::new();
+    for _ in 0..10 {
+        clients.push(client::connect(belay.address, "/").await);
+    }
+    belay.terminate();
+    belay.log_with("draining").await;
+    let mut first = clients.pop().unwrap();
+    first.send("still served".into()).await.unwrap();
+    assert_eq!(client::next_text(&mut first).await, "still served");
+    belay.signal(Signal::INT);
+    for client in clients.iter_mut().chain([&mut first]) {
+        assert_eq!(client::closed(client).await.map(|(code, _)| code), Some(1001));
+    }
+    assert!(belay.ended().await.success());
+}
+
+/// As those who turn logs over send it to whatever stands in a pid file.
+#[tokio::test]
+async fn signals_that_mean_nothing_to_belay_end_nothing() {
+    let echo = Echo::start().await;
+    let belay = Belay::in_front_of(echo.address, "").await;
+    let mut client = client::connect(belay.address, "/").await;
+    for (signal, name) in [(Signal::USR1, "SIGUSR1"), (Signal::USR2, "SIGUSR2")] {
+        belay.signal(signal);
+        belay.logs_line(&[name, "asks nothing"]).await;
+    }
+    client.send("still here".into()).await.unwrap();
+    assert_eq!(client::next_text(&mut client).await, "still here");
 }
 
 #[tokio::test]

@@ -1,10 +1,12 @@
-//! Clients that people use, with Belay between them and a backend that is killed: Python's `websockets`, Node's `ws`, and
-//! `curl` for plain HTTP.
+//! Clients that people use, with Belay between them and a backend that is killed: Python's `websockets`, Node's `ws`,
+//! `curl` for plain HTTP, Python's `irc` over raw TCP.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests")]
 
 mod common;
 
+#[path = "real_clients/irc.rs"]
+mod irc;
 #[path = "real_clients/people.rs"]
 mod people;
 

@@ -20,6 +20,7 @@ pub use self::change::{Changer, Next, NextFilters, Progress, Sockets};
 use self::doors::Doors;
 pub use self::sockets::hint;
 use crate::dataplane::chain::{Filter, SharedFilter};
+use crate::dataplane::drain::Drain;
 use crate::dataplane::ledger::Counters;
 use crate::dataplane::listener::Turnstile;
 use crate::dataplane::memory::Memory;
@@ -49,6 +50,8 @@ pub enum Phase {
     Serving,
     /// Take none in, end those that are there.
     Draining,
+    /// End all that are left, and wait for nothing.
+    Hurrying,
 }
 
 /// Workers that are running.
@@ -67,14 +70,31 @@ pub struct Workers {
     pub addresses: Vec<SocketAddr>,
 }
 
-/// Begins the drain that [`Workers::drain`] waits for.
+/// Begins the drain, and waits for its end.
 #[derive(Clone)]
 pub struct DrainSwitch(watch::Sender<Phase>);
 
 impl DrainSwitch {
     /// From now on no clients are taken, and those that are there are sent away. Once more is harmless.
     pub fn turn(&self) {
-        self.0.send_replace(Phase::Draining);
+        self.0.send_if_modified(|phase| {
+            let serving = *phase == Phase::Serving;
+            if serving {
+                *phase = Phase::Draining;
+            }
+            serving
+        });
+    }
+
+    /// Whoever is left is sent away now, and has [`LAST_MOMENT`] to go.
+    pub fn hurry(&self) {
+        self.0.send_replace(Phase::Hurrying);
+    }
+
+    /// Returns when all workers have ended.
+    pub async fn turned(&self) {
+        // Each has a receiver for as long as it runs.
+        self.0.closed().await;
     }
 }
 
@@ -103,6 +123,8 @@ pub enum StartError {
 const VISITS_MAX: usize = 16;
 /// After a drain's own time, for close handshakes and plain requests to end.
 const DRAIN_GRACE: Duration = Duration::from_secs(6);
+/// The same, when there is no time for it.
+const LAST_MOMENT: Duration = Duration::from_secs(1);
 /// For the last connections to end.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
@@ -194,10 +216,8 @@ impl Workers {
         DrainSwitch(self.phase.clone())
     }
 
-    /// Ends every session as the drain's policy says, then the workers. Blocks until they are done.
-    pub fn drain(self) {
-        // Without a receiver there is no worker left to drain.
-        let _ = self.phase.send(Phase::Draining);
+    /// Waits for those that were told to go. Blocks.
+    pub fn join(self) {
         for thread in self.threads {
             if thread.join().is_err() {
                 tracing::error!("a worker had panicked");
@@ -266,18 +286,22 @@ async fn run(
     loop {
         tokio::select! {
             // An error means that whoever would say so is gone.
-            _ = phase.wait_for(|phase| *phase == Phase::Draining) => break,
+            _ = phase.wait_for(|phase| *phase != Phase::Serving) => break,
             Some(change) = changes.recv() => take_up(&worker, &mut doors, change),
         }
     }
     drop(changes);
-    go_away(&worker, &mut doors).await;
+    let leisurely = worker.table().dataplane.drain.clone();
+    let hurried = tokio::select! {
+        () = go_away(&worker, &mut doors, &leisurely, DRAIN_GRACE) => return,
+        // An error means that whoever would say so is gone.
+        _ = phase.wait_for(|phase| *phase == Phase::Hurrying) => leisurely.at_once(),
+    };
+    go_away(&worker, &mut doors, &hurried, LAST_MOMENT).await;
 }
 
-/// What is not done in its time ends with the worker.
-async fn go_away(worker: &Rc<Worker>, doors: &mut Doors) {
-    let table = worker.table();
-    let drain = &table.dataplane.drain;
+/// What is not done in its time and the grace after it ends with the worker.
+async fn go_away(worker: &Rc<Worker>, doors: &mut Doors, drain: &Drain, grace: Duration) {
     tokio::time::sleep(drain.accept_for).await;
     doors.shut();
     let depart = async {
@@ -287,7 +311,7 @@ async fn go_away(worker: &Rc<Worker>, doors: &mut Doors) {
         }
     };
     // An error means that the time is up.
-    let _ = tokio::time::timeout(drain.wait_for_backend + drain.over + DRAIN_GRACE, depart).await;
+    let _ = tokio::time::timeout(drain.wait_for_backend + drain.over + grace, depart).await;
 }
 
 /// Nothing comes in between: whoever is served next is served by all of it.

@@ -98,7 +98,7 @@ impl Port {
         } else {
             format!("{}:80", self.authority)
         };
-        let stream = tokio::net::TcpStream::connect(authority).await?;
+        let stream = crate::dial::connect(authority).await?;
         let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
         tokio::spawn(connection);
         let request = Request::builder().method(method).uri(path).header(HOST, &self.authority);

@@ -9,7 +9,7 @@ use http::Method;
 use super::admin::Reach;
 use super::sessions::{say, tell};
 
-/// Takes no more clients, and closes all sessions as the configuration's `drain` says. The process goes on running.
+/// Take no more clients, and close all sessions as the configuration's `drain` says. The process goes on running.
 #[derive(Args)]
 pub(super) struct Drain {
     /// Wait until no session is left.

@@ -12,9 +12,9 @@ use http::{Request, StatusCode, Uri};
 use http_body_util::{BodyExt, Empty, Limited};
 use hyper_util::rt::TokioIo;
 use tokio::io::AsyncWriteExt;
-use tokio::net::TcpStream;
 
 use super::sessions::tell;
+use crate::dial;
 
 /// Ask whether something answers, and end with 0 if all do.
 ///
@@ -97,7 +97,7 @@ impl Target {
     async fn exchange(&self) -> Result<String, String> {
         let port = self.authority.port_u16().unwrap_or(80);
         let host = self.authority.host().trim_matches(['[', ']']);
-        let stream = TcpStream::connect((host, port)).await.map_err(|error| error.to_string())?;
+        let stream = dial::connect((host, port)).await.map_err(|error| error.to_string())?;
         if self.asks == Asks::Tcp {
             return Ok("connected".to_owned());
         }

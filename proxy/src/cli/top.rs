@@ -16,8 +16,9 @@ use super::numbers::Numbers;
 use super::sessions::sessions_table;
 use super::table::{bytes, short, table};
 
-/// Shows connections, traffic, backends, filters and sessions, live. Keys: n and p turn pages of sessions, s goes through their
-/// states, q ends it.
+/// Show connections, traffic, backends, filters and sessions, live.
+///
+/// Keys: n and p turn pages of sessions, s goes through their states, q ends it.
 #[derive(Args)]
 pub(super) struct Top {
     /// Seconds between two looks.

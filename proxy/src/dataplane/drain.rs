@@ -44,6 +44,13 @@ impl Drain {
         CloseReason::new(self.close_code, &self.said(self.reconnect_after.draw(random)))
     }
 
+    /// The same without any waiting.
+    #[must_use]
+    pub fn at_once(&self) -> Self {
+        let none = Duration::ZERO;
+        Self { accept_for: none, wait_for_backend: none, over: none, ..self.clone() }
+    }
+
     /// The text with this wait in it.
     pub fn said(&self, wait: Duration) -> String {
         self.reason.replace(SECONDS, &format!("{:.1}", wait.as_secs_f64()))

@@ -26,6 +26,7 @@ use super::complaints::Complaints;
 use super::handshake::Handshake;
 use super::route::{Backend, Route};
 use super::trace::{Connect, ConnectSpan, TraceContext};
+use crate::dial;
 use crate::tls::{self, HandshakeError, Stream};
 
 pub use standing::{Backends, Reached, Standing};
@@ -172,7 +173,7 @@ impl DialError {
 
 async fn connect(backend: &Backend) -> Result<TcpStream, DialError> {
     let unreachable = |cause| DialError::unreachable(backend, cause);
-    let stream = TcpStream::connect(&*backend.authority).await.map_err(unreachable)?;
+    let stream = dial::connect(&*backend.authority).await.map_err(unreachable)?;
     stream.set_nodelay(true).map_err(unreachable)?;
     Ok(stream)
 }

@@ -11,14 +11,14 @@ use http::{HeaderValue, Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt, Empty, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
 
 use super::challenge::Challenge;
 use super::error::Failure;
 use super::reference::is_loopback;
+use crate::dial;
 use crate::tls::{ClientTls, Stream, explain};
 
-/// For one of the addresses of a host.
+/// For all addresses of a host.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// From the registry to where it keeps its blobs, and perhaps once more.
 const REDIRECTS_MAX: usize = 5;
@@ -136,7 +136,7 @@ impl Http {
         let is_tls = url.scheme() == Some(&Scheme::HTTPS);
         let (host, port) = (url.host().unwrap_or_default(), url.port_u16().unwrap_or(if is_tls { 443 } else { 80 }));
         let name = host.trim_matches(['[', ']']);
-        let tcp = tokio::time::timeout(CONNECT_TIMEOUT, TcpStream::connect((name, port))).await;
+        let tcp = tokio::time::timeout(CONNECT_TIMEOUT, dial::connect((name, port))).await;
         let tcp = tcp.unwrap_or_else(|_| Err(std::io::ErrorKind::TimedOut.into())).map_err(failed)?;
         match &self.tls {
             Some(tls) if is_tls => tls.connect(tcp, host).await.map_err(failed),

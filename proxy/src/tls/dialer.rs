@@ -8,10 +8,10 @@ use std::task::{Context, Poll};
 use http::Uri;
 use hyper_util::client::legacy::connect::{Connected, Connection};
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
 use tower_service::Service;
 
 use super::{ClientTls, Stream};
+use crate::dial;
 
 /// Dials the authority of a URI; names are resolved each time. With a [`ClientTls`] all that it dials speaks TLS, and without
 /// one nothing does, whatever the URI's scheme says.
@@ -43,8 +43,8 @@ impl Dialer {
         let authority = uri.authority().ok_or(io::ErrorKind::InvalidInput)?;
         let port = if self.tls.is_some() { 443 } else { 80 };
         let stream = match authority.port() {
-            Some(_) => TcpStream::connect(authority.as_str()).await?,
-            None => TcpStream::connect((authority.host().trim_matches(['[', ']']), port)).await?,
+            Some(_) => dial::connect(authority.as_str()).await?,
+            None => dial::connect((authority.host().trim_matches(['[', ']']), port)).await?,
         };
         // Events of a stream are small and each is for somebody who waits.
         stream.set_nodelay(true)?;

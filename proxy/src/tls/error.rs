@@ -50,6 +50,16 @@ pub enum BadFile {
         /// What its reader said.
         cause: String,
     },
+    /// There is nobody to ask for its password.
+    #[error(
+        "the key in {} is encrypted, and Belay knows no password: 'openssl pkey -in {} -out …' decrypts it, for a file that \
+         only Belay may read",
+        .file.display(), .file.display()
+    )]
+    Encrypted {
+        /// Which.
+        file: PathBuf,
+    },
     /// A pair that is none: one of the two was replaced and the other not.
     #[error("the key in {} is not that of the certificate in {}", .key.display(), .certificate.display())]
     NoPair {

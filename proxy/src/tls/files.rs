@@ -85,7 +85,17 @@ fn chain(file: &Path) -> Result<Vec<CertificateDer<'static>>, BadFile> {
 }
 
 fn key(file: &Path) -> Result<PrivateKeyDer<'static>, BadFile> {
-    PrivateKeyDer::from_pem_file(file).map_err(|error| bad_pem(file, error, "private key"))
+    PrivateKeyDer::from_pem_file(file).map_err(|error| match error {
+        PemError::Io(_) => bad_pem(file, error, "private key"),
+        _ if is_encrypted(file) => BadFile::Encrypted { file: file.to_owned() },
+        _ => bad_pem(file, error, "private key"),
+    })
+}
+
+/// As PKCS #8 says it (RFC 7468, section 11), or the headers of older files (RFC 1421, section 4.6.1.1).
+fn is_encrypted(file: &Path) -> bool {
+    let text = std::fs::read_to_string(file).unwrap_or_default();
+    text.contains("-----BEGIN ENCRYPTED PRIVATE KEY-----") || text.contains("Proc-Type: 4,ENCRYPTED")
 }
 
 /// The reader's own words may hold a line of the file, which may be a key's: they are not passed on.

@@ -99,6 +99,27 @@ fn a_file_that_cannot_be_used_is_named_and_none_of_it_is_shown() {
     ServerTls::load(settings(good.0, good.1)).unwrap();
 }
 
+/// Heads as OpenSSL writes them, with `-aes256` and with `-aes256 -traditional`; what stands below is the same to us.
+#[test]
+fn an_encrypted_key_is_said_to_be_one_with_what_to_do() {
+    let folder = folder("encrypted");
+    let (certificate, _) = pair(&["a.example"]);
+    let certificate = write(&folder, "cert.pem", &certificate);
+    for (name, head) in [
+        ("pkcs8.pem", "-----BEGIN ENCRYPTED PRIVATE KEY-----\n"),
+        (
+            "older.pem",
+            "-----BEGIN EC PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-256-CBC,00112233445566778899AABBCCDDEEFF\n\n",
+        ),
+    ] {
+        let end = head.lines().next().unwrap().replace("BEGIN", "END");
+        let key = write(&folder, name, &format!("{head}MIHsMFcGCSqGSIb3DQEFDTBK\n{end}\n"));
+        let error = ServerTls::load(settings(certificate.clone(), key.clone())).unwrap_err().to_string();
+        assert!(error.starts_with(&format!("the key in {} is encrypted", key.display())), "{error}");
+        assert!(error.contains("openssl pkey -in"), "{error}");
+    }
+}
+
 #[tokio::test]
 async fn an_end_without_the_closing_word_is_no_end() {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};

@@ -21,6 +21,7 @@ pub(super) fn install() {
         ("Python packages", python as fn() -> Result<(), String>),
         ("Node modules", node),
         ("Mosquitto", || program("mosquitto", "mosquitto")),
+        ("ngIRCd", || program("ngircd", "ngircd")),
         ("RabbitMQ", || program("rabbitmq-server", "rabbitmq-server")),
         ("Go", || program("go", "golang-go")),
         ("a registry with TLS", || program("docker-registry", "docker-registry")),

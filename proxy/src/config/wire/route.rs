@@ -81,7 +81,7 @@ pub(in crate::config) enum BackendOrUrl {
 pub(in crate::config) struct Backend {
     /// `ws://`, the host or address, the port unless it is 80, and a path to put before the client's; with TLS `wss://`, the
     /// port unless it is 443. For clients of a raw TCP listener: `tcp://`, or with TLS `tls://`, the host or address, and the
-    /// port. Names are resolved at each connection.
+    /// port. Names are resolved at each connection; of several addresses one that does not answer is left for the next after 250 ms.
     pub(in crate::config) url: Option<BackendUrl>,
     /// How a `wss://` or `tls://` backend is trusted.
     pub(in crate::config) tls: Option<ClientTls>,

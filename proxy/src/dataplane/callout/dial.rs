@@ -7,10 +7,10 @@ use std::task::{Context, Poll};
 
 use http::Uri;
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
 use tower_service::Service;
 
 use super::Origin;
+use crate::dial;
 use crate::tls::{ClientTls, Stream};
 
 /// Dials the origin of a URL; names are resolved each time.
@@ -30,7 +30,7 @@ impl Service<Uri> for Dialer {
         let tls = self.0.clone();
         Box::pin(async move {
             let origin = Origin::of(&url).map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
-            let stream = TcpStream::connect((origin.host(), origin.port())).await?;
+            let stream = dial::connect((origin.host(), origin.port())).await?;
             stream.set_nodelay(true)?;
             let stream = match tls.filter(|_| origin.is_secure()) {
                 Some(tls) => tls.connect(stream, origin.host()).await?,
