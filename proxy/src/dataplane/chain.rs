@@ -227,6 +227,13 @@ impl Facts {
     pub fn next_timer(&self) -> Option<FilterTimer> {
         self.inner()?.timers.iter().copied().min_by_key(|timer| timer.at)
     }
+
+    /// None of them is due any more.
+    pub fn forget_timers(&mut self) {
+        if let Some(facts) = &mut self.0 {
+            facts.timers.clear();
+        }
+    }
 }
 
 /// What a filter wants to hear. What nobody subscribed to is neither called nor copied.

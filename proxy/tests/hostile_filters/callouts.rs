@@ -235,6 +235,7 @@ async fn who_floods_a_service_with_questions_is_bounded_and_nobody_else_waits() 
         let (outcome, least) = flood.counted;
         let series = format!("belay_filter_callouts_total{{filter=\"flood-{number}\",outcome=\"{outcome}\"}}");
         belay.metric_reaches(&series, least as f64).await;
+        belay.metric_becomes(&format!("belay_filter_sessions{{filter=\"flood-{number}\"}}"), 0.0).await;
         let metrics = belay.metrics().await;
         let of = |name: &str| metrics[&format!("belay_filter_{name}{{filter=\"flood-{number}\"}}")];
         assert!(of("callouts_in_flight") <= IN_FLIGHT as f64, "{}", flood.name);

@@ -31,7 +31,7 @@ fn a_slow_collector_costs_spans_and_a_shutdown_only_the_time_it_has() {
     }
     let begun = Clock::now();
     setup.telemetry.shutdown(Duration::from_millis(300));
-    assert!(begun.elapsed() < Duration::from_secs(5), "the export's own timeout is 10 s, the receiver's an hour");
+    assert!(begun.elapsed() < Duration::from_secs(8), "the export's own timeout is 10 s, the receiver's an hour");
     let counts = &setup.telemetry.counts.spans;
     assert_eq!(counts.dropped_in_all(), SPANS, "{counts:?}");
     assert!(counts.dropped(DropReason::QueueFull) >= SPANS - 64 - 16, "{counts:?}");
@@ -44,7 +44,7 @@ fn a_collector_that_comes_back_gets_what_happens_then() {
     let Some(collector) = Collector::start(test, "grpc") else { return };
     let variables = [("OTEL_BSP_SCHEDULE_DELAY", "20")];
     let mut settings = settings(&collector.endpoint(), "grpc", EVERYTHING);
-    settings.otlp.timeout = Some(Duration::from_millis(500));
+    settings.otlp.timeout = Some(Duration::from_secs(3));
     let setup = setup(&settings, &variables);
     let request = request(&[]);
     let tell = |route: &str| {

@@ -68,7 +68,9 @@ fn use_demo(chromium: &Path, modules: &Path) -> Result<(), String> {
     }
 }
 
+/// Below those that the system gives to outgoing connections, one of which might take it away before the demo does.
 fn free_port() -> Result<String, String> {
-    let listener = TcpListener::bind("127.0.0.1:0").map_err(|error| error.to_string())?;
-    listener.local_addr().map(|address| address.port().to_string()).map_err(|error| error.to_string())
+    let mut ports = (0..20_000_u32).map(|offset| 10_000 + (offset + std::process::id()) % 20_000);
+    let free = ports.find(|port| TcpListener::bind(format!("127.0.0.1:{port}")).is_ok());
+    free.map(|port| port.to_string()).ok_or_else(|| "no port is free".to_owned())
 }

@@ -297,6 +297,8 @@ impl Core {
         cx.counters.sessions_closed.add(1);
         let reason = CloseReason { code: None, reason: loss.label().into() };
         self.ask_chain(cx, |chain, subject| chain.on_close(subject, &reason));
+        // One that is due by now would open the session anew in its filter, which nobody would tell of the end again.
+        self.facts.forget_timers();
         about!(debug, self.handshake, because = why.label(), "the session is over");
         let ended = Ended { reason: why, messages: self.sent, dials: self.dials };
         self.tell_state(cx, SessionState::Disconnected(ended));

@@ -111,6 +111,17 @@ fn timers_move_with_their_filter_and_go_with_it() {
 }
 
 #[test]
+fn a_timer_that_is_due_when_its_session_has_ended_wakes_nobody() {
+    let log = Rc::default();
+    let mut world = World::through(policy(), Chain::new(vec![stamp("a", &log)]));
+    world.client_says("timer");
+    world.client_breaks();
+    world.pass(Duration::from_secs(2));
+    let [closed] = &log.borrow()[..] else { panic!("{log:?}") };
+    assert!(closed.starts_with("a closed: "), "{closed}");
+}
+
+#[test]
 fn a_held_session_dials_a_backend_that_has_moved_within_a_second() {
     let slow = Backoff::Fixed { every: Duration::from_secs(50), attempts_max: None };
     let route = |authority: &str| {
