@@ -56,12 +56,14 @@ const LIES: &[Lie] = &[
     },
 ];
 
-/// What came of it; while it is still compiling, as it is for long on a busy machine, it is asked again.
+/// What came of it. It is asked again while it still compiles, as it does for long on a busy machine, and while workers take
+/// up what the file's own watch has found.
 async fn reload(belay: &Belay) -> (u16, String) {
     common::soon("a reload", async {
         loop {
             match belay.ask("POST", "/filters/liar/reload").await.unwrap() {
                 (202, _) => {}
+                (409, told) if told.contains("try again in a moment") => {}
                 answer => return answer,
             }
         }
