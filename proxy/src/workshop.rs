@@ -33,19 +33,16 @@ const MISUSED: u8 = 2;
 /// What can be done with a filter.
 #[derive(Subcommand)]
 pub enum Command {
-    /// Measure what a filter costs: time for each message, memory and time for each instance.
-    Bench {
-        /// The filter: a component.
-        filter: PathBuf,
-        /// The filter's config, as JSON or YAML, or `@FILE`.
+    /// Make a project that builds and tests at once.
+    New {
+        /// In which language.
         #[arg(long)]
-        config: Option<String>,
-        /// What the client asks for.
-        #[arg(long, default_value = "/?name=bench")]
-        target: String,
-        /// For programs.
-        #[arg(long)]
-        json: bool,
+        lang: String,
+        /// The filter's name, and its folder's.
+        name: String,
+        /// Where the folder goes.
+        #[arg(long, default_value = ".")]
+        into: PathBuf,
     },
     /// Build a project to a component, and check it.
     Build {
@@ -67,17 +64,6 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Make a project that builds and tests at once.
-    New {
-        /// In which language.
-        #[arg(long)]
-        lang: String,
-        /// The filter's name, and its folder's.
-        name: String,
-        /// Where the folder goes.
-        #[arg(long, default_value = ".")]
-        into: PathBuf,
-    },
     /// Drive a filter through a script of events, and compare its answers.
     Test {
         /// The filter: a component.
@@ -85,6 +71,20 @@ pub enum Command {
         /// Scripts, in YAML.
         #[arg(required = true)]
         scripts: Vec<PathBuf>,
+    },
+    /// Measure what a filter costs: time for each message, memory and time for each instance.
+    Bench {
+        /// The filter: a component.
+        filter: PathBuf,
+        /// The filter's config, as JSON or YAML, or `@FILE`.
+        #[arg(long)]
+        config: Option<String>,
+        /// What the client asks for.
+        #[arg(long, default_value = "/?name=bench")]
+        target: String,
+        /// For programs.
+        #[arg(long)]
+        json: bool,
     },
     /// Serve with this one filter, and tell what it answers.
     Run {

@@ -32,7 +32,7 @@ fn a_good_file_is_ok() {
 
 #[test]
 fn a_file_can_come_by_standard_input() {
-    for (file, code) in [(example(), 0), (folder("bad/ten_at_once.yaml"), 1)] {
+    for (file, code) in [(folder("good/minimal.yaml"), 0), (folder("bad/ten_at_once.yaml"), 1)] {
         let mut check = Command::new(env!("CARGO_BIN_EXE_belay"));
         check.args(["check", "-"]).current_dir(file.parent().unwrap()).stdin(File::open(&file).unwrap());
         let output = check.output().unwrap();
