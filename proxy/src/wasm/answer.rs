@@ -24,8 +24,32 @@ pub(super) fn admission(admission: wit::Admission) -> Checked<Admission> {
     })
 }
 
+/// What a filter says of a message, on its way to being checked. Nearly always a word, so that it is small.
+pub(super) enum Said {
+    Continue,
+    Remember,
+    Drop,
+    /// Any verdict.
+    More(Box<wit::Verdict>),
+}
+
+impl From<wit::Verdict> for Said {
+    fn from(verdict: wit::Verdict) -> Self {
+        Self::More(Box::new(verdict))
+    }
+}
+
 /// The answer to a message of this kind.
-pub(super) fn verdict(verdict: wit::Verdict, kind: MessageKind) -> Checked<Verdict> {
+pub(super) fn verdict(said: Said, kind: MessageKind) -> Checked<Verdict> {
+    match said {
+        Said::Continue => Ok(Verdict::Continue),
+        Said::Remember => Ok(Verdict::Remember),
+        Said::Drop => Ok(Verdict::Drop),
+        Said::More(verdict) => more(*verdict, kind),
+    }
+}
+
+fn more(verdict: wit::Verdict, kind: MessageKind) -> Checked<Verdict> {
     Ok(match verdict {
         wit::Verdict::Continue => Verdict::Continue,
         wit::Verdict::Remember => Verdict::Remember,

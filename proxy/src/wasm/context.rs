@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::deadline::Allowance;
 use super::lives::Places;
 use super::services::FilterServices;
 use super::services::files::Files;
@@ -22,6 +23,8 @@ pub(super) struct Context {
     pub(super) config: String,
     pub(super) secrets: Secrets,
     pub(super) limits: FilterLimits,
+    /// Of an event.
+    pub(super) allowance: Allowance,
     pub(super) policy: FailurePolicy,
     pub(super) isolation: Isolation,
     /// Of instances, where each session has its own.
@@ -40,6 +43,7 @@ impl Context {
             config: spec.secrets.fill_json(&spec.config).to_string(),
             secrets: spec.secrets.clone(),
             limits: spec.limits,
+            allowance: Allowance::of(spec.limits.deadline),
             policy: spec.on_failure,
             isolation: spec.isolation,
             places,

@@ -11,6 +11,14 @@ use rustix::time::{ClockId, clock_gettime};
 
 use super::ticker::TICK;
 
+/// How long a call may take, as each of them needs it: worked out once.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Allowance {
+    half: Duration,
+    /// The same in epochs.
+    epochs: u64,
+}
+
 /// The state of one call's deadline.
 #[derive(Debug, Default)]
 pub(super) struct Deadline {
@@ -28,12 +36,20 @@ pub(super) enum Ruling {
     Stop,
 }
 
+impl Allowance {
+    /// Of a whole deadline.
+    pub(super) fn of(deadline: Duration) -> Self {
+        let half = deadline / 2;
+        Self { half, epochs: ticks(half) }
+    }
+}
+
 impl Deadline {
     /// A call begins. The epochs until [`Self::rule`] is to be asked.
-    pub(super) fn arm(&mut self, deadline: Duration) -> u64 {
-        self.half = deadline / 2;
+    pub(super) fn arm(&mut self, allowance: Allowance) -> u64 {
+        self.half = allowance.half;
         self.half_time = None;
-        ticks(self.half)
+        allowance.epochs
     }
 
     /// The epochs given are over, and the thread has used so much of the processor.
@@ -66,7 +82,7 @@ mod tests {
     #[test]
     fn a_filter_that_runs_all_the_time_is_stopped_at_its_deadline() {
         let mut deadline = Deadline::default();
-        assert_eq!(deadline.arm(10 * MS), 5);
+        assert_eq!(deadline.arm(Allowance::of(10 * MS)), 5);
         assert_eq!(deadline.rule(100 * MS), Ruling::Continue(5));
         assert_eq!(deadline.rule(105 * MS), Ruling::Stop);
     }
@@ -74,7 +90,7 @@ mod tests {
     #[test]
     fn time_that_the_thread_did_not_run_in_does_not_count() {
         let mut deadline = Deadline::default();
-        deadline.arm(10 * MS);
+        deadline.arm(Allowance::of(10 * MS));
         assert_eq!(deadline.rule(100 * MS), Ruling::Continue(5));
         assert_eq!(deadline.rule(101 * MS), Ruling::Continue(4));
         assert_eq!(deadline.rule(101 * MS), Ruling::Continue(4));
@@ -84,9 +100,9 @@ mod tests {
     #[test]
     fn each_call_starts_anew() {
         let mut deadline = Deadline::default();
-        deadline.arm(10 * MS);
+        deadline.arm(Allowance::of(10 * MS));
         deadline.rule(100 * MS);
-        deadline.arm(4 * MS);
+        deadline.arm(Allowance::of(4 * MS));
         assert_eq!(deadline.rule(200 * MS), Ruling::Continue(2));
     }
 

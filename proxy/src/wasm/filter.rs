@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::abi::exports::belay::filter::filter as wit;
 use super::abi::types;
-use super::answer;
+use super::answer::{self, Said};
 use super::handshake;
 use super::instance::{Closing, Instance};
 use super::program::Exports;
@@ -69,11 +69,11 @@ impl Filter for Instance {
         payload: &[u8],
     ) -> Result<Verdict, FilterFailure> {
         let Some(seen) = self.seen(direction, payload) else { return Ok(Verdict::Continue) };
-        let verdict = self.event(&mut call, "on-message", |exports, store, slot| {
+        let said = self.event(&mut call, "on-message", |exports, store, slot| {
             let (direction, kind) = (wit_direction(direction), wit_kind(kind));
             exports.on_message(store, slot, direction, kind, size(payload), seen)
         })?;
-        let verdict = self.verdict(&call, "on-message", verdict, kind)?;
+        let verdict = self.verdict(&call, "on-message", said, kind)?;
         self.tell_verdict(&call, direction, kind, payload, &verdict);
         Ok(verdict)
     }
@@ -87,13 +87,16 @@ impl Filter for Instance {
         answer: &Answer,
     ) -> Result<Verdict, FilterFailure> {
         let Some(seen) = self.seen(direction, payload) else { return Ok(Verdict::Continue) };
-        let verdict = self.event(&mut call, "on-message-answer", |exports, store, slot| {
+        let said = self.event(&mut call, "on-message-answer", |exports, store, slot| {
             let (direction, kind) = (wit_direction(direction), wit_kind(kind));
             answer::with_answer(answer, |answer| {
-                exports.filter.call_on_message_answer(store, slot, direction, kind, size(payload), seen, answer)
+                exports
+                    .filter
+                    .call_on_message_answer(store, slot, direction, kind, size(payload), seen, answer)
+                    .map(Said::from)
             })
         })?;
-        let verdict = self.verdict(&call, "on-message-answer", verdict, kind)?;
+        let verdict = self.verdict(&call, "on-message-answer", said, kind)?;
         self.tell_verdict(&call, direction, kind, payload, &verdict);
         Ok(verdict)
     }
@@ -176,10 +179,10 @@ impl Instance {
         &mut self,
         call: &Call<'_>,
         name: &'static str,
-        verdict: wit::Verdict,
+        said: Said,
         kind: MessageKind,
     ) -> Result<Verdict, FilterFailure> {
-        let verdict = answer::verdict(verdict, kind).map_err(|what| self.misused(call, name, &what))?;
+        let verdict = answer::verdict(said, kind).map_err(|what| self.misused(call, name, &what))?;
         self.stats.count_verdict(&verdict);
         Ok(verdict)
     }

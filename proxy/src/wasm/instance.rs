@@ -9,7 +9,7 @@ use super::context::Context;
 use super::failure;
 use super::handshake;
 use super::live::{HearsClose, Live, StartError};
-use super::lives::{Isolated, Lives, OpenError, Opened, Settled, Shared, Site};
+use super::lives::{Isolated, Knows, Lives, OpenError, Opened, Settled, Shared, Site};
 use super::loaded::{Updates, Version};
 use super::program::Exports;
 use super::state::State;
@@ -70,7 +70,9 @@ impl Instance {
         name: &'static str,
         run: impl FnOnce(&Exports, &mut Store<State>, u32) -> wasmtime::Result<R>,
     ) -> Result<R, FilterFailure> {
-        if let Opened::Anew { carried } = self.open(call)? {
+        if self.lives.knows(*call.handle, &self.version) == Knows::No
+            && let Opened::Anew { carried } = self.open(call)?
+        {
             self.introduce(call, carried)?;
         }
         self.call(call, name, run)
@@ -175,7 +177,7 @@ impl Instance {
         let calls = self.stats.calls.value();
         self.stats.calls.add(1);
         let timed = calls.is_multiple_of(stats::TIMED_ONE_IN).then(std::time::Instant::now);
-        live.enter(call, self.context.limits.deadline);
+        live.enter(call, self.context.allowance);
         self.beat.begin();
         let result = run(&live.exports, &mut live.store, slot);
         self.beat.end();

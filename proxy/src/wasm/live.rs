@@ -3,14 +3,13 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::Duration;
 
 use wasmtime::{Store, UpdateDeadline};
 
 use super::abi::types;
 use super::answer;
 use super::context::{CONFIGURE_DEADLINE, Context};
-use super::deadline::Ruling;
+use super::deadline::{Allowance, Ruling};
 use super::failure;
 use super::lives::Site;
 use super::moving::STATE_BYTES_MAX;
@@ -84,7 +83,7 @@ impl Live {
                 Ruling::Stop => UpdateDeadline::Interrupt,
             })
         });
-        let epochs = store.data_mut().begin(CONFIGURE_DEADLINE);
+        let epochs = store.data_mut().begin(Allowance::of(CONFIGURE_DEADLINE));
         store.set_epoch_deadline(epochs);
         beat.begin();
         let configured = program.instantiate(&mut store).map(|exports| {
@@ -121,9 +120,9 @@ impl Live {
     }
 
     /// A call of this event begins: the session's facts move in.
-    pub(super) fn enter(&mut self, call: &mut Call<'_>, deadline: Duration) {
+    pub(super) fn enter(&mut self, call: &mut Call<'_>, allowance: Allowance) {
         let state = self.store.data_mut();
-        let epochs = state.begin(deadline);
+        let epochs = state.begin(allowance);
         state.phase = Phase::Event(call.handshake.session, call.handshake.trace);
         state.now = call.now;
         state.position = call.position;
@@ -157,7 +156,7 @@ impl Live {
         let Some(state) = &self.exports.state else { return Ok(None) };
         let deadline = site.context.limits.deadline;
         let data = self.store.data_mut();
-        let epochs = data.begin(deadline);
+        let epochs = data.begin(site.context.allowance);
         data.phase = Phase::Snapshot;
         data.now = site.now;
         self.store.set_epoch_deadline(epochs);

@@ -50,6 +50,15 @@ pub(super) enum Opened {
     Anew { carried: Option<Box<[u8]>> },
 }
 
+/// Whether a session's event can go to its instance as it is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Knows {
+    /// The session is open in it, and nothing else is to be done before.
+    Yes,
+    /// [`Lives::open`] is to see to it.
+    No,
+}
+
 /// Why a session has no instance.
 pub(super) enum OpenError {
     /// Its instance keeps failing, and there is none for so long.
@@ -71,6 +80,15 @@ pub(super) enum Settled {
 }
 
 impl Lives {
+    /// What nearly every event finds, looked for in as few steps as it takes.
+    pub(super) fn knows(&self, handle: Handle, version: &Version) -> Knows {
+        let knows = match self {
+            Self::Shared(shared) => shared.knows(handle, version),
+            Self::Isolated(isolated) => isolated.knows(handle, version),
+        };
+        if knows { Knows::Yes } else { Knows::No }
+    }
+
     /// Gives the session its place in a running instance.
     pub(super) fn open(&mut self, handle: &mut Handle, site: &Site<'_>) -> Result<Opened, OpenError> {
         match self {

@@ -5,6 +5,7 @@ use wasmtime::{Engine, Store};
 
 use super::abi::exports::belay::filter::{filter, state};
 use super::abi::{PACKAGE, VERSION, types};
+use super::answer::Said;
 use super::shortcut::{self, Shortcut};
 use super::state::State;
 
@@ -75,10 +76,10 @@ impl Exports {
         kind: types::MessageKind,
         size: u32,
         payload: &[u8],
-    ) -> wasmtime::Result<types::Verdict> {
+    ) -> wasmtime::Result<Said> {
         match &self.shortcut {
             Some(shortcut) => shortcut.on_message(store, session, direction, kind, size, payload),
-            None => self.filter.call_on_message(store, session, direction, kind, size, payload),
+            None => self.filter.call_on_message(store, session, direction, kind, size, payload).map(Said::from),
         }
     }
 }

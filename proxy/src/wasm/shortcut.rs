@@ -25,6 +25,7 @@ use wasmtime::component::{Component, ComponentExportIndex, Instance, TypedFunc};
 use wasmtime::{AsContextMut, Store};
 
 use super::abi::types::{Direction, MessageKind, Verdict};
+use super::answer::Said;
 use super::state::State;
 
 pub(super) use self::glue::MODULE;
@@ -96,7 +97,7 @@ impl Shortcut {
         kind: MessageKind,
         size: u32,
         payload: &[u8],
-    ) -> wasmtime::Result<Verdict> {
+    ) -> wasmtime::Result<Said> {
         let way = direction as u32 | (kind as u32) << 1;
         let mut answer = ASK_AGAIN;
         if payload.is_empty() {
@@ -106,10 +107,10 @@ impl Shortcut {
             (answer,) = self.read.call(&mut *store, (session, way, size, payload))?;
         }
         match answer {
-            0 => Ok(Verdict::Continue),
-            1 => Ok(Verdict::Remember),
-            4 => Ok(Verdict::Drop),
-            at => self.verdict.call(store, (at as u32,)).map(|(verdict,)| verdict),
+            0 => Ok(Said::Continue),
+            1 => Ok(Said::Remember),
+            4 => Ok(Said::Drop),
+            at => self.verdict.call(store, (at as u32,)).map(|(verdict,)| verdict.into()),
         }
     }
 }

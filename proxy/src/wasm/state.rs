@@ -3,12 +3,11 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use wasmtime::ResourceLimiter;
 
 use super::context::Context;
-use super::deadline::{Deadline, Ruling, thread_cpu};
+use super::deadline::{Allowance, Deadline, Ruling, thread_cpu};
 use super::services::{Count, SharedBreaker};
 use super::stats::FilterStats;
 use crate::dataplane::chain::Facts;
@@ -104,11 +103,11 @@ impl State {
     }
 
     /// A call begins. The epochs that it may take before [`State::rule`] is asked.
-    pub(super) fn begin(&mut self, deadline: Duration) -> u64 {
+    pub(super) fn begin(&mut self, allowance: Allowance) -> u64 {
         self.host_calls_left = self.context.limits.host_calls_max;
         self.misuse = None;
         self.memory.refused = false;
-        self.deadline.arm(deadline)
+        self.deadline.arm(allowance)
     }
 
     /// The epochs are over.

@@ -12,6 +12,7 @@ use crate::dataplane::chain::Handle;
 use crate::time::Instant;
 use crate::wasm::deadline::thread_cpu;
 use crate::wasm::live::{Live, next_generation};
+use crate::wasm::loaded::Version;
 use crate::wasm::stats::FilterStats;
 use crate::wasm::throttle::Throttle;
 
@@ -43,6 +44,11 @@ pub(in crate::wasm) struct Places {
 struct Place(Arc<Places>);
 
 impl Isolated {
+    pub(super) fn knows(&self, handle: Handle, version: &Version) -> bool {
+        let seat = self.seats.get(handle.slot as usize).filter(|seat| seat.number == handle.generation);
+        seat.is_some_and(|seat| seat.is_current(version))
+    }
+
     pub(super) fn open(&mut self, handle: &mut Handle, site: &Site<'_>) -> Result<Opened, OpenError> {
         if let Some(seat) = self.seat(*handle) {
             return seat.refresh(site);
@@ -95,14 +101,18 @@ impl Isolated {
 }
 
 impl Seat {
+    /// Whether its instance runs, is of this version, and has not grown too far.
+    fn is_current(&self, version: &Version) -> bool {
+        matches!(&self.life, Life::Running(live)
+            if self.version == version.generation && !live.is_worn(version.context.limits.recycle_bytes))
+    }
+
     /// The session is heard of again.
     fn refresh(&mut self, site: &Site<'_>) -> Result<Opened, OpenError> {
+        if self.is_current(site.version) {
+            return Ok(Opened::Before);
+        }
         match &mut self.life {
-            Life::Running(live)
-                if self.version == site.version.generation && !live.is_worn(site.context.limits.recycle_bytes) =>
-            {
-                Ok(Opened::Before)
-            }
             // Running => Running, in a newer version or a fresh instance
             Life::Running(live) => {
                 if self.version == site.version.generation {

@@ -8,7 +8,7 @@ use crate::dataplane::chain::Handle;
 use crate::time::Instant;
 use crate::wasm::deadline::thread_cpu;
 use crate::wasm::live::Live;
-use crate::wasm::loaded::Update;
+use crate::wasm::loaded::{Update, Version};
 use crate::wasm::moving::Moving;
 use crate::wasm::stats::FilterStats;
 use crate::wasm::throttle::Throttle;
@@ -33,6 +33,13 @@ impl Shared {
             moving: Moving::default(),
             recycle_from: Instant::ZERO,
         }
+    }
+
+    pub(super) fn knows(&self, handle: Handle, version: &Version) -> bool {
+        matches!(&self.life, Life::Running(live)
+            if live.generation == handle.generation
+                && !live.is_worn(version.context.limits.recycle_bytes)
+                && self.moving.settled() == Settled::Yes)
     }
 
     pub(super) fn open(&mut self, handle: &mut Handle, site: &Site<'_>) -> Result<Opened, OpenError> {

@@ -7,13 +7,15 @@
 //!   (import "" "realloc" (func $realloc (param i32 i32 i32 i32) (result i32)))
 //!   (import "" "post-return" (func $post_return (param i32)))     ;; if there is one
 //!   ;; A payload of no bytes has an address all the same, of the filter's choice.
-//!   (func (export "listen") (param $session i32) (param $way i32) (param $size i32) (result i64) (local $payload i32)
+//!   (func (export "listen") (param $session i32) (param $way i32) (param $size i32) (result i64)
+//!     (local $payload i32) (local $len i32) (local $at i32) (local $verdict i32)
 //!     (local.set $payload (call $realloc (i32.const 0) (i32.const 0) (i32.const 1) (i32.const 0)))
 //!     (if (i64.gt_u (i64.extend_i32_u (local.get $payload))
 //!                   (i64.shl (i64.extend_i32_u (memory.size)) (i64.const 16))) (then
 //!       (return (i64.const ASK_AGAIN))))
-//!     (call $read (local.get $session) (local.get $way) (local.get $size) (local.get $payload) (i32.const 0)))
-//!   (func $read (export "read")
+//!     ;; And on as `read`, with no bytes: not by a call, which would cost as much as all else that stands here.
+//!     ...)
+//!   (func (export "read")
 //!     (param $session i32) (param $way i32) (param $size i32) (param $payload i32) (param $len i32) (result i64)
 //!     (local $at i32) (local $verdict i32)
 //!     (local.set $at (call $on_message (local.get $session)
@@ -33,8 +35,8 @@
 //! ```
 
 use wasm_encoder::{
-    BlockType, CodeSection, EntityType, ExportKind, ExportSection, Function, FunctionSection, ImportSection, MemArg,
-    MemoryType, Module, NameSection, TypeSection, ValType,
+    BlockType, CodeSection, EntityType, ExportKind, ExportSection, Function, FunctionSection, ImportSection,
+    InstructionSink, MemArg, MemoryType, Module, NameSection, TypeSection, ValType,
 };
 use wasmtime::component::ComponentType;
 
@@ -92,7 +94,7 @@ pub(super) fn module(lift: &Lift) -> Module {
         exports.export(name, ExportKind::Func, index);
     }
     let mut code = CodeSection::new();
-    code.function(&listen(first + 1)).function(&read(post_return)).function(&verdict());
+    code.function(&listen(post_return)).function(&read(post_return)).function(&verdict());
     let mut name = NameSection::new();
     name.module(MODULE);
     let mut module = Module::new();
@@ -113,27 +115,33 @@ pub(super) fn passing_on() -> Module {
     module
 }
 
-fn listen(read: u32) -> Function {
-    const PAYLOAD: u32 = 3;
-    let mut function = Function::new([(1, ValType::I32)]);
+/// Locals, after the parameters of `listen`: `read` has two of these for parameters as well.
+const SESSION: u32 = 0;
+const WAY: u32 = 1;
+const SIZE: u32 = 2;
+const PAYLOAD: u32 = 3;
+const LEN: u32 = 4;
+const AT_LOCAL: u32 = 5;
+const VERDICT_LOCAL: u32 = 6;
+
+fn listen(post_return: Option<u32>) -> Function {
+    let mut function = Function::new([(4, ValType::I32)]);
     let mut code = function.instructions();
     code.i32_const(0).i32_const(0).i32_const(1).i32_const(0).call(1).local_tee(PAYLOAD).i64_extend_i32_u();
     code.memory_size(0).i64_extend_i32_u().i64_const(16).i64_shl().i64_gt_u().if_(BlockType::Empty);
     code.i64_const(ASK_AGAIN as i64).return_().end();
-    code.local_get(0).local_get(1).local_get(2).local_get(PAYLOAD).i32_const(0).call(read).end();
+    ask(&mut code, post_return);
     function
 }
 
 fn read(post_return: Option<u32>) -> Function {
-    const SESSION: u32 = 0;
-    const WAY: u32 = 1;
-    const SIZE: u32 = 2;
-    const PAYLOAD: u32 = 3;
-    const LEN: u32 = 4;
-    const AT_LOCAL: u32 = 5;
-    const VERDICT_LOCAL: u32 = 6;
     let mut function = Function::new([(2, ValType::I32)]);
-    let mut code = function.instructions();
+    ask(&mut function.instructions(), post_return);
+    function
+}
+
+/// The call itself, and what is made of its answer.
+fn ask(code: &mut InstructionSink<'_>, post_return: Option<u32>) {
     code.local_get(SESSION).local_get(WAY).i32_const(1).i32_and().local_get(WAY).i32_const(1).i32_shr_u();
     code.local_get(SIZE).local_get(PAYLOAD).local_get(LEN).call(0).local_set(AT_LOCAL);
     code.local_get(AT_LOCAL).i32_const(3).i32_and().i32_eqz().if_(BlockType::Empty);
@@ -147,7 +155,6 @@ fn read(post_return: Option<u32>) -> Function {
     }
     code.local_get(VERDICT_LOCAL).i64_extend_i32_u().return_().end().end().end();
     code.local_get(AT_LOCAL).i64_extend_i32_u().i64_const(AT as i64).i64_or().end();
-    function
 }
 
 /// An address that comes from the filter, by way of the host.
