@@ -103,11 +103,14 @@ enum Turn {
 }
 
 impl Entry {
-    fn hear(&self, leg: Leg, found: Readiness) {
+    /// Whether it is woken by it.
+    fn hear(&self, leg: Leg, found: Readiness) -> bool {
         self.news.set(self.news.get().with(leg, found));
-        if self.turn.get() == Turn::Free {
+        let wakes = self.turn.get() == Turn::Free;
+        if wakes {
             self.waker.wake_by_ref();
         }
+        wakes
     }
 
     fn order(&self, change: impl FnOnce(&mut Orders)) {
@@ -273,9 +276,7 @@ impl Worker {
     pub async fn run_lookout(&self) {
         let outcome = self.lookout.run(|key, leg, found| {
             // One that is not there has just gone.
-            if let Some(entry) = self.sessions.borrow().get(key) {
-                entry.hear(leg, found);
-            }
+            self.sessions.borrow().get(key).is_some_and(|entry| entry.hear(leg, found))
         });
         if let Err(error) = outcome.await {
             error!(%error, "the sockets of this worker's sessions cannot be watched");
