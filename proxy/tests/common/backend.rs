@@ -1,7 +1,7 @@
 //! Backends that run inside the test: one that echoes, and one whose every connection the test plays itself.
 
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::{SinkExt, StreamExt};
 use tokio::io::AsyncWriteExt;
@@ -13,7 +13,7 @@ use tungstenite::Message;
 use tungstenite::protocol::Role;
 
 use super::handshake::{self, Head};
-use super::{ports, soon};
+use super::{PATIENCE, ports, soon};
 
 /// A backend whose connections come to the test, one by one. It takes the first subprotocol that is offered.
 pub struct Backend {
@@ -130,12 +130,19 @@ async fn echo(mut ws: WebSocketStream<TcpStream>) {
     }
 }
 
-/// A listener that may follow another on the same port at once.
+/// A listener that may follow another on the same port at once. That one may be open for a moment more in a process that is
+/// just being started.
 pub fn listen(address: SocketAddr) -> TcpListener {
-    let socket = TcpSocket::new_v4().unwrap();
-    socket.set_reuseaddr(true).unwrap();
-    socket.bind(address).unwrap_or_else(|error| panic!("{address}: {error}"));
-    socket.listen(1024).unwrap()
+    let begun = Instant::now();
+    loop {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.set_reuseaddr(true).unwrap();
+        match socket.bind(address).and_then(|()| socket.listen(1024)) {
+            Ok(listener) => return listener,
+            Err(error) if begun.elapsed() > PATIENCE => panic!("{address}: {error}"),
+            Err(_) => std::thread::sleep(Duration::from_millis(5)),
+        }
+    }
 }
 
 async fn accept_all(listener: TcpListener, arrived: mpsc::UnboundedSender<Visit>) {

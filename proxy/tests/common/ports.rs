@@ -3,10 +3,12 @@
 //! does, whatever process it runs in.
 
 use std::fs::File;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::sync::{LazyLock, Mutex};
+
+use tokio::net::TcpSocket;
 
 const FIRST: u32 = 10_000;
 const COUNT: u32 = 20_000;
@@ -30,10 +32,18 @@ pub fn free() -> SocketAddr {
         let port = (FIRST + offset) as u16;
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let Ok(lock) = File::create(FOLDER.join(port.to_string())) else { continue };
-        if lock.try_lock().is_ok() && TcpListener::bind(address).is_ok() {
+        if lock.try_lock().is_ok() && is_free(address) {
             OURS.lock().unwrap().push(lock);
             return address;
         }
     }
     panic!("no port of {COUNT} is free");
+}
+
+/// Asked without listening: a process that another test starts at this moment has all that is open here until it runs its
+/// program, and whoever listens there keeps others from it.
+fn is_free(address: SocketAddr) -> bool {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_reuseaddr(true).unwrap();
+    socket.bind(address).is_ok()
 }
