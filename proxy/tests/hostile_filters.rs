@@ -85,7 +85,7 @@ async fn each_ends_as_its_policy_says_and_nobody_else_notices() {
         std::fs::write(folder.join(format!("{number}.wasm")), (case.guest)().component()).unwrap();
     }
     let belay = Belay::start(&yaml(&echo, &folder)).await;
-    let mut bystanders = Bystanders::arrive(belay.address).await;
+    let mut bystanders = Bystanders::arrive(belay.address, bystanders::OF_SHORT_CALLS).await;
     bystanders.watch("nothing hostile", tokio::time::sleep(std::time::Duration::from_millis(300))).await;
     for (number, case) in CASES.iter().enumerate() {
         let hostile = async {

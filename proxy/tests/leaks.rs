@@ -27,9 +27,11 @@ const ROUNDS: usize = 10;
 const ROUNDS_TO_GROW: usize = 2;
 /// Different clients: a crowd has each, or more than one session of each.
 const IDENTITIES: usize = 1_000;
-/// What the process may have grown by since. A leak of 80 bytes a session would be more; an allocator that meets another
-/// order of things on a busy machine takes half of this.
-const GROWTH_MAX: f64 = 6e6;
+/// What the process may have grown by since. A leak of 40 bytes a session would be more.
+const GROWTH_MAX: f64 = 3e6;
+/// It grows so once more at every such try if it leaks. An allocator that met another order of things, as on a busy machine,
+/// has its reserves then.
+const TRIES: usize = 2;
 
 const TOKEN_KEY: &str = "a secret of thirty-two bytes, or a few more";
 
@@ -153,12 +155,20 @@ report:
     for _ in 0..ROUNDS_TO_GROW {
         backend = round(&belay, backend, &targets).await;
     }
-    let first = all_tables_are_empty(&belay).await;
-    for _ in ROUNDS_TO_GROW..ROUNDS {
-        backend = round(&belay, backend, &targets).await;
-    }
-    let last = all_tables_are_empty(&belay).await;
-    let growth = last["process_resident_memory_bytes"] - first["process_resident_memory_bytes"];
+    let mut first = all_tables_are_empty(&belay).await;
+    let mut tries = 0;
+    let (last, growth) = loop {
+        for _ in ROUNDS_TO_GROW..ROUNDS {
+            backend = round(&belay, backend, &targets).await;
+        }
+        let last = all_tables_are_empty(&belay).await;
+        let growth = last["process_resident_memory_bytes"] - first["process_resident_memory_bytes"];
+        tries += 1;
+        if growth <= GROWTH_MAX || tries == TRIES {
+            break (last, growth);
+        }
+        first = last;
+    };
     eprintln!(
         "{} sessions and {} handshakes in {:?} (Belay: {:.0} s of processor); {:.1} MB when it had grown, {:+.2} MB since",
         last["belay_sessions_opened_total"],

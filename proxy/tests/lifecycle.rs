@@ -8,6 +8,7 @@ use std::process::{Command, Output};
 
 use common::backend::Echo;
 use common::belay::{Belay, http_get, route_to};
+use common::client::Client;
 use common::{client, handshake, soon};
 use futures_util::SinkExt;
 use futures_util::future::select_all;
@@ -23,19 +24,30 @@ fn run_to_its_end(yaml: &str) -> Output {
     Command::new(env!("CARGO_BIN_EXE_belay")).arg("run").arg(&file).output().unwrap()
 }
 
+/// So many clients, all let in.
+async fn crowd(belay: &Belay, count: usize) -> Vec<Client> {
+    let mut clients = Vec::with_capacity(count);
+    for _ in 0..count {
+        clients.push(client::connect(belay.address, "/").await);
+    }
+    clients
+}
+
+/// Each hears that Belay goes.
+async fn all_are_sent_away<'a>(clients: impl IntoIterator<Item = &'a mut Client>) {
+    for client in clients {
+        assert_eq!(client::closed(client).await.map(|(code, _)| code), Some(1001));
+    }
+}
+
 #[tokio::test]
 async fn sigterm_closes_every_client_with_1001_and_ends_well() {
     let echo = Echo::start().await;
     let yaml = format!("{}drain: {{ over: 200ms }}\n", route_to(echo.address, ""));
     let mut belay = Belay::start(&yaml).await;
-    let mut clients = Vec::new();
-    for _ in 0..10 {
-        clients.push(client::connect(belay.address, "/").await);
-    }
+    let mut clients = crowd(&belay, 10).await;
     belay.terminate();
-    for client in &mut clients {
-        assert_eq!(client::closed(client).await.map(|(code, _)| code), Some(1001));
-    }
+    all_are_sent_away(&mut clients).await;
     assert!(belay.ended().await.success());
 }
 
@@ -57,10 +69,7 @@ async fn readiness_goes_before_the_clients_do() {
     let echo = Echo::start().await;
     let yaml = format!("{}drain: {{ over: 10s }}\n", route_to(echo.address, ""));
     let mut belay = Belay::start(&yaml).await;
-    let mut clients = Vec::new();
-    for _ in 0..4 {
-        clients.push(client::connect(belay.address, "/").await);
-    }
+    let mut clients = crowd(&belay, 4).await;
     belay.terminate();
     let (first, ..) = select_all(clients.iter_mut().map(|client| Box::pin(client::closed(client)))).await;
     assert_eq!(first.map_or(0, |(code, _)| code), 1001);
@@ -75,19 +84,14 @@ async fn a_second_signal_ends_a_drain_at_once_and_its_clients_are_told_all_the_s
     let echo = Echo::start().await;
     let yaml = format!("{}drain: {{ accept_for: 5m, wait_for_backend: 5m, over: 5m }}\n", route_to(echo.address, ""));
     let mut belay = Belay::start(&yaml).await;
-    let mut clients = Vec::new();
-    for _ in 0..10 {
-        clients.push(client::connect(belay.address, "/").await);
-    }
+    let mut clients = crowd(&belay, 10).await;
     belay.terminate();
     belay.log_with("draining").await;
     let mut first = clients.pop().unwrap();
     first.send("still served".into()).await.unwrap();
     assert_eq!(client::next_text(&mut first).await, "still served");
     belay.signal(Signal::INT);
-    for client in clients.iter_mut().chain([&mut first]) {
-        assert_eq!(client::closed(client).await.map(|(code, _)| code), Some(1001));
-    }
+    all_are_sent_away(clients.iter_mut().chain([&mut first])).await;
     assert!(belay.ended().await.success());
 }
 

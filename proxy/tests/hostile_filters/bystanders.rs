@@ -9,11 +9,19 @@ use futures_util::future::{Either, join, select};
 use crate::common::client::{self, Client};
 use crate::guest::Guest;
 
-/// A worker that takes longer to answer has stood still: what a filter may take at once is 10 ms, or a second where a test says
-/// so, and twenty of its sessions may come before; and this machine may be busy.
-const SLOWEST: Duration = Duration::from_secs(30);
-/// Half of the answers are sooner.
-const MEDIAN: Duration = Duration::from_secs(1);
+/// What a bystander does not notice. A worker that takes longer has stood still; and this machine may be busy.
+pub(crate) struct Bounds {
+    slowest: Duration,
+    /// Half of the answers are sooner.
+    median: Duration,
+}
+
+/// Where what a filter may take at once is 10 ms.
+pub(crate) const OF_SHORT_CALLS: Bounds =
+    Bounds { slowest: Duration::from_secs(5), median: Duration::from_millis(250) };
+/// Where it is a second, and twenty of its sessions may come before.
+pub(crate) const OF_LONG_CALLS: Bounds = Bounds { slowest: Duration::from_secs(30), median: Duration::from_secs(1) };
+
 /// Between two messages of one of them.
 const PAUSE: Duration = Duration::from_millis(3);
 
@@ -27,6 +35,7 @@ pub(crate) fn honest() -> Guest {
 pub(crate) struct Bystanders {
     one: Bystander,
     other: Bystander,
+    bounds: Bounds,
 }
 
 struct Bystander {
@@ -36,7 +45,7 @@ struct Bystander {
 }
 
 impl Bystanders {
-    pub(crate) async fn arrive(address: SocketAddr) -> Self {
+    pub(crate) async fn arrive(address: SocketAddr, bounds: Bounds) -> Self {
         let mut one = Bystander::arrive(address).await;
         for _ in 0..3 {
             one.speaks().await;
@@ -45,7 +54,7 @@ impl Bystanders {
             let mut other = Bystander::arrive(address).await;
             other.speaks().await;
             if other.count != one.count + 1 {
-                return Self { one, other };
+                return Self { one, other, bounds };
             }
             one.count = other.count;
         }
@@ -61,12 +70,15 @@ impl Bystanders {
             Either::Right(_) => unreachable!("they never stop"),
         };
         // An answer may be on its way still.
-        self.one.catches_up().await;
-        self.other.catches_up().await;
+        self.one.catches_up(self.bounds.slowest).await;
+        self.other.catches_up(self.bounds.slowest).await;
         let (one, other) = (Times::of(times.0), Times::of(times.1));
         eprintln!("{what:<44} one worker {one}   the other {other}");
         for times in [one, other] {
-            assert!(times.max < SLOWEST && times.p50 < MEDIAN, "{what}: a bystander noticed: {times}");
+            assert!(
+                times.max < self.bounds.slowest && times.p50 < self.bounds.median,
+                "{what}: a bystander noticed: {times}"
+            );
         }
         outcome
     }
@@ -106,9 +118,9 @@ impl Bystander {
     }
 
     /// Hears all that it said: says something of its own kind, and waits for its answer.
-    async fn catches_up(&mut self) {
+    async fn catches_up(&mut self, slowest: Duration) {
         self.client.send("last".into()).await.unwrap();
-        let deadline = Instant::now() + SLOWEST;
+        let deadline = Instant::now() + slowest;
         // At most one answer was on its way.
         self.hears().await;
         let late = tokio::time::timeout(Duration::from_millis(20), self.hears()).await;

@@ -214,7 +214,7 @@ async fn who_floods_a_service_with_questions_is_bounded_and_nobody_else_waits() 
          filters:\n{filters}routes:\n{routes}"
     ))
     .await;
-    let mut bystanders = Bystanders::arrive(belay.address).await;
+    let mut bystanders = Bystanders::arrive(belay.address, bystanders::OF_LONG_CALLS).await;
     for (number, flood) in FLOODS.iter().enumerate() {
         let url = if flood.asks.starts_with('/') {
             format!("{}{}", service.origin, flood.asks)

@@ -107,7 +107,7 @@ async fn what_lies_about_its_state_hurts_its_own_sessions_alone() {
          - {{ backend: \"{backend}\", filters: [liar] }}\n"
     ))
     .await;
-    let mut bystanders = Bystanders::arrive(belay.address).await;
+    let mut bystanders = Bystanders::arrive(belay.address, bystanders::OF_SHORT_CALLS).await;
     let mut version = 1;
     for lie in LIES {
         liar(lie, 'a');
